@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// Every bound on what one party can make another keep, each with its reason. Units are in the names.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace headgate::limits {
+
+// --- HTTP from clients
+/// Agents send up to a dozen cookies and tracing headers; 100 leaves room and stops header floods.
+inline constexpr std::size_t headersMax = 100;
+/// Larger heads come from attacks or broken proxies; 32 KiB is what common servers take.
+inline constexpr std::size_t headBytesMax = 32 * 1024;
+/// Long agent conversations with images reach 20 MB; beyond this memory is at stake.
+inline constexpr std::size_t bodyBytesMax = 64 * 1024 * 1024;
+/// What all request bodies being read may hold together.
+inline constexpr std::size_t bodyBytesTotalMax = 512 * 1024 * 1024;
+/// A client must finish its head, and its body, at no less than this pace.
+inline constexpr int headTimeoutMs = 10'000;
+inline constexpr int bodyTimeoutMs = 60'000;
+/// An idle keep-alive connection costs a socket.
+inline constexpr int keepAliveIdleMs = 75'000;
+/// A client that does not read its answer for this long is gone.
+inline constexpr int clientWriteTimeoutMs = 60'000;
+inline constexpr std::size_t connectionsMax = 20'000;
+/// Requests admitted at once; above it clients get 503 with a short retry-after.
+inline constexpr std::size_t requestsInFlightMax = 10'000;
+
+// --- HTTP to providers
+inline constexpr int connectTimeoutMs = 10'000;
+/// Reasoning models think for minutes before the first byte.
+inline constexpr int firstByteTimeoutMs = 600'000;
+inline constexpr int idleTimeoutMs = 120'000;
+/// After the client left, the provider is read on for its usage this long.
+inline constexpr int drainTimeoutMs = 30'000;
+inline constexpr std::size_t answerBytesMax = 256 * 1024 * 1024;
+inline constexpr std::size_t sseLineBytesMax = 8 * 1024 * 1024;
+inline constexpr std::size_t relayBufferBytes = 16 * 1024;
+inline constexpr std::size_t upstreamIdlePerHostMax = 256;
+inline constexpr std::size_t upstreamConnectionsPerProviderMax = 2'000;
+
+// --- JSON
+inline constexpr std::size_t jsonDepthMax = 256;
+inline constexpr std::size_t messagesMax = 20'000;
+inline constexpr std::size_t toolsMax = 2'000;
+
+// --- ledger
+inline constexpr std::size_t ledgerQueueMax = 65'536;
+inline constexpr std::size_t ledgerBatchMax = 512;
+/// How long a request waits inside the proxy for money that is only held.
+inline constexpr int inFlightWaitMs = 15'000;
+inline constexpr int holdTtlMs = 120'000;
+inline constexpr std::size_t poolsMax = 10'000;
+
+// --- activity
+inline constexpr std::size_t activityQueueMax = 65'536;
+inline constexpr int activityFlushMs = 20;
+inline constexpr std::size_t activityBatchMax = 512;
+inline constexpr std::size_t pageRowsMax = 1'000;
+
+// --- names and texts an operator or client can set
+inline constexpr std::size_t nameBytesMax = 128;
+inline constexpr std::size_t scopeValueBytesMax = 256;
+inline constexpr std::size_t requestIdBytesMax = 256;
+inline constexpr std::size_t tagsMax = 16;
+inline constexpr std::size_t keysMax = 100'000;
+
+// --- control socket
+inline constexpr std::size_t controlLineBytesMax = 16 * 1024 * 1024;
+
+} // namespace headgate::limits
