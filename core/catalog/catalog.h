@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// What can be called and what it costs: providers, models and effective-dated prices.
+// A Catalog is an immutable value, shared between threads behind shared_ptr<const Catalog>.
+// No I/O here; the price book is read by price_book.h.
+
+#include "core/base/clock.h"
+#include "core/base/money.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace headgate::catalog {
+
+enum class Dialect { OpenAi, Anthropic, Gemini, Ollama };
+[[nodiscard]] const char* dialectName(Dialect dialect);
+[[nodiscard]] std::optional<Dialect> dialectFromName(std::string_view name);
+
+struct Provider {
+    std::string name; ///< unique, lower case: "openai", "sim"
+    Dialect dialect = Dialect::OpenAi;
+    bool simulated = false; ///< answered inside the program
+    bool enabled = true;
+    std::string baseUrl; ///< "https://api.openai.com/v1"; empty when simulated
+    bool hasKey = false; ///< the key itself is in the secret store under "provider:<name>"
+    std::string keyHint; ///< "…abcd"
+    int concurrencyMax = 0; ///< 0: only the global limit
+    int connectTimeoutMs = 0; ///< 0: the default in limits.h, for all three
+    int firstByteTimeoutMs = 0;
+    int idleTimeoutMs = 0;
+    bool injectUsage = true; ///< ask for stream_options.include_usage
+};
+
+/// One price list, valid from `validFrom` on. Absent prices mean "not offered or not known".
+struct PriceSheet {
+    TimeUs validFrom = 0;
+    std::optional<Price> input;
+    std::optional<Price> output;
+    std::optional<Price> cacheRead;
+    std::optional<Price> cacheWrite5m;
+    std::optional<Price> cacheWrite1h;
+    std::optional<Price> inputAudio;
+    std::optional<Price> outputAudio;
+    Money perCall;
+    Money perWebSearch;
+    /// Context tier: when the whole input is strictly above `tierAbove` tokens, the whole request
+    /// is priced at these; 0 means no tier.
+    std::int64_t tierAbove = 0;
+    std::optional<Price> tierInput;
+    std::optional<Price> tierOutput;
+    std::optional<Price> tierCacheRead;
+    std::optional<Price> tierCacheWrite;
+    /// Served service tiers other than standard: "batch", "flex", "priority", "fast".
+    struct ServiceTier {
+        std::optional<Price> input;
+        std::optional<Price> output;
+        std::optional<Price> cacheRead;
+        std::optional<Price> cacheWrite;
+    };
+    std::map<std::string, ServiceTier, std::less<>> serviceTiers;
+    std::string source; ///< "operator", "models.dev 2026-09-28", …
+};
+
+struct Capabilities {
+    bool tools = true;
+    bool images = false;
+    bool audio = false;
+    bool jsonSchema = true;
+    bool reasoning = false;
+    bool logprobs = false;
+};
+
+struct Model {
+    std::string provider;
+    std::string name; ///< what the provider is asked for
+    std::string displayName;
+    int tier = 1; ///< 1 cheapest … 4 strongest
+    std::int64_t contextTokens = 0; ///< input + output; 0: unknown, treated as 128,000
+    std::int64_t maxOutputTokens = 0; ///< 0: unknown
+    Capabilities can;
+    std::string tokenizer; ///< "o200k_base", "cl100k_base" or a family of tokens/estimator.h
+    bool enabled = true;
+    bool embedding = false;
+    std::vector<PriceSheet> prices; ///< ascending validFrom
+
+    [[nodiscard]] std::string id() const { return provider + "/" + name; }
+    /// The sheet in force at `at`; null when there is none or it has no input and output price.
+    [[nodiscard]] const PriceSheet* priceAt(TimeUs at) const;
+};
+
+/// Normalised usage of one answer; every count is tokens unless named otherwise. The parts are
+/// disjoint: total input = inputUncached + cacheRead + cacheWrite5m + cacheWrite1h (audio is inside
+/// inputUncached and named again in inputAudio). Reasoning is inside output.
+struct Usage {
+    std::int64_t inputUncached = 0;
+    std::int64_t cacheRead = 0;
+    std::int64_t cacheWrite5m = 0;
+    std::int64_t cacheWrite1h = 0;
+    std::int64_t output = 0;
+    std::int64_t reasoning = 0;
+    std::int64_t inputAudio = 0;
+    std::int64_t outputAudio = 0;
+    std::int64_t webSearches = 0;
+    std::string serviceTier; ///< as served; empty or "default"/"standard" is the standard one
+    bool clamped = false; ///< a part was larger than its total and was clamped
+
+    [[nodiscard]] std::int64_t inputTotal() const
+    {
+        return inputUncached + cacheRead + cacheWrite5m + cacheWrite1h;
+    }
+};
+
+struct CostLine {
+    std::string what; ///< "input", "output", "cache_read", "cache_write", "per_call", …
+    std::int64_t quantity = 0;
+    Price price; ///< zero for fixed fees
+    Money amount; ///< this line alone, rounded up; lines may add up to more than the total
+};
+
+struct Cost {
+    Money total; ///< exact sum, rounded up once
+    std::vector<CostLine> lines;
+};
+
+/// Exact cost of a usage. Errors: a used class has no price (the message names it), overflow.
+/// A missing cache price falls back to the input price (never cheaper than billed), missing audio
+/// prices likewise to the text price of their side only when the sheet has none at all.
+[[nodiscard]] Result<Cost> costOfUsage(const Usage& usage, const PriceSheet& sheet);
+
+/// The most a call can cost: the dearest input class × inputTokens + the dearest output class ×
+/// outputTokens + fees (ledger.md "The bound"). Both counts are upper limits.
+[[nodiscard]] Result<Money> boundOfRequest(
+    std::int64_t inputTokens, std::int64_t outputTokens, const PriceSheet& sheet);
+
+/// The dearest prices boundOfRequest() uses for an input of that size, for fitting a ceiling.
+struct BoundPrices {
+    Price input;
+    Price output;
+    Money fixed;
+};
+[[nodiscard]] Result<BoundPrices> boundPrices(std::int64_t inputTokens, const PriceSheet& sheet);
+
+class Catalog {
+public:
+    std::vector<Provider> providers;
+    std::vector<Model> models;
+
+    [[nodiscard]] const Provider* provider(std::string_view name) const;
+    /// By "provider/name", or by bare name when exactly one enabled provider has it (the first in
+    /// catalog order otherwise). Null when unknown.
+    [[nodiscard]] const Model* model(std::string_view idOrName) const;
+};
+
+} // namespace headgate::catalog
