@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// The decision: which model, with which output ceiling and bound, and why every other candidate
+// lost. Pure: (facts, request counts, catalog, policy, budget, now) → Plan. No clock, no I/O.
+
+#include "core/catalog/catalog.h"
+#include "core/ledger/rules.h"
+#include "core/routing/facts.h"
+#include "core/routing/policy.h"
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace headgate::routing {
+
+struct PlanInput {
+    const Facts* facts = nullptr;
+    const catalog::Catalog* catalog = nullptr;
+    const Policy* policy = nullptr;
+    ledger::Identity identity;
+    std::string askedModel; ///< "auto", "auto:cheap", "auto:best", or a model
+    std::optional<std::int64_t> clientMaxTokens;
+    std::int64_t choices = 1; ///< n
+    std::string serviceTier; ///< as asked
+    /// Upper limit of the input in tokens for a tokenizer family (exact where we have one).
+    std::function<std::int64_t(const std::string& family)> inputTokensAtMost;
+    /// Where the pools stand for a target (tier, model and provider pools differ by candidate).
+    std::function<ledger::BudgetView(const ledger::Target&)> budget;
+    std::set<std::string> excludedModels; ///< ids that failed already or whose provider cools down
+    TimeUs nowUs = 0;
+    bool logprobs = false;
+};
+
+enum class Lost {
+    None, ///< chosen
+    Disabled, ProviderDisabled, NoKey, NotInRule, TierTooLow, TierTooHigh, NoTools, NoImages, NoAudio,
+    NoJsonSchema, ContextTooSmall, Unpriced, DoesNotFit, OutputTooSmall, Dearer, NotAsked, Excluded,
+    Embedding
+};
+[[nodiscard]] const char* lostName(Lost lost); ///< "unpriced", "dearer", …
+
+struct Candidate {
+    std::string model; ///< id "provider/name"
+    int tier = 1;
+    Lost lost = Lost::None;
+    std::string why; ///< one sentence for a person
+    std::int64_t inputTokens = 0; ///< at most
+    std::int64_t outputCeiling = 0;
+    Money bound;
+    Money expected; ///< with the expected output, for ranking
+};
+
+enum class Outcome {
+    Route, ///< the wanted model
+    Downgrade, ///< a cheaper one, because the wanted did not fit and the policy allows it
+    RefuseBudget, ///< a capable model exists; money does not suffice
+    RefuseUnpriced, ///< the model has no price and a hard pool applies
+    RefuseUnknownModel,
+    RefuseNoCapable
+};
+[[nodiscard]] const char* outcomeName(Outcome outcome); ///< "route", "downgrade", "refuse_budget", …
+
+struct Plan {
+    Outcome outcome = Outcome::RefuseNoCapable;
+    std::string model; ///< id; empty when refused
+    std::string provider;
+    std::string modelName; ///< what the provider is asked for
+    int tier = 0;
+    int wantedTier = 0;
+    std::int64_t inputTokens = 0; ///< at most
+    std::int64_t outputCeiling = 0; ///< per choice; written into the upstream request
+    Money bound; ///< size of the hold
+    Money baseline; ///< what the baseline model would be expected to cost
+    std::string rule; ///< name of the rule that matched, or "default"
+    std::string reason; ///< one sentence for a person
+    std::optional<ledger::Denial> denial; ///< RefuseBudget: the tightest account
+    std::string cheaperModel; ///< RefuseBudget: a model that would have fitted if allowed
+    std::vector<Candidate> candidates; ///< every model, chosen first, then by why it lost
+};
+
+[[nodiscard]] Plan plan(const PlanInput& input);
+
+/// For the log and the console.
+[[nodiscard]] std::string candidatesToJson(const std::vector<Candidate>& candidates);
+[[nodiscard]] Result<std::vector<Candidate>> candidatesFromJson(std::string_view json);
+
+} // namespace headgate::routing
