@@ -87,6 +87,8 @@ struct ActivityOptions {
     std::string path; ///< activity.db
     std::string spillPath; ///< activity.spill
     std::function<void(std::vector<Decision>)> onAppended; ///< on the writer thread, after commit
+    std::string vfs; ///< empty: the system's; tests name a faulty one
+    std::size_t queueMax = 0; ///< 0: limits::activityQueueMax; tests make it small
 };
 
 class ActivityLog final : public DecisionSink {
@@ -99,7 +101,8 @@ public:
     /// Blocks until everything appended before is on disk.
     void flush();
 
-    // --- reading: own read-only connections; block on disk; safe on any thread but the data plane's
+    // --- reading: own read-only connections; block on disk; safe on any thread but the data
+    // plane's
     [[nodiscard]] Result<Page> page(const PageQuery& query) const;
     [[nodiscard]] Result<Decision> decision(DecisionId id) const; ///< with facts and candidates
     [[nodiscard]] Result<std::vector<ReportRow>> report(const ReportQuery& query) const;
@@ -117,6 +120,9 @@ public:
         std::int64_t queued = 0;
         std::int64_t spilled = 0;
         std::int64_t failed = 0; ///< commits that failed and were retried
+        std::int64_t recovered = 0; ///< rows read back from the spill file
+        std::int64_t lost = 0; ///< neither database nor spill file took them; shown as a warning
+        std::int64_t spillPending = 0; ///< rows still waiting in the spill file
     };
     [[nodiscard]] Stats stats() const;
 

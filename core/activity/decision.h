@@ -10,7 +10,9 @@
 #include "core/base/money.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace headgate::activity {
@@ -25,6 +27,7 @@ enum class Status {
     ClientLeft ///< the client disconnected
 };
 [[nodiscard]] const char* statusName(Status status); ///< "ok", "refused", "client_left", …
+[[nodiscard]] std::optional<Status> statusFromName(std::string_view name);
 
 /// One upstream call of a decision.
 struct Attempt {
@@ -80,7 +83,10 @@ struct Decision {
 };
 
 [[nodiscard]] std::string decisionToJson(const Decision& decision); ///< one line, for exports
-/// The public id: "d" + decimal; and back.
+/// Reads what decisionToJson() wrote; the spill file of the log is made of such lines.
+[[nodiscard]] Result<Decision> decisionFromJson(std::string_view json);
+/// The public id: "d" + decimal; and back (the "d" may be left out).
 [[nodiscard]] std::string decisionIdText(DecisionId id);
+[[nodiscard]] Result<DecisionId> decisionIdFromText(std::string_view text);
 
 } // namespace headgate::activity
