@@ -1,1 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
 #include "core/catalog/catalog.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headgate::catalog {
+
+namespace {
+
+constexpr std::array<std::pair<Dialect, const char*>, 4> dialects{{{Dialect::OpenAi, "openai"},
+    {Dialect::Anthropic, "anthropic"}, {Dialect::Gemini, "gemini"}, {Dialect::Ollama, "ollama"}}};
+
+} // namespace
+
+const char* dialectName(Dialect dialect)
+{
+    for (const auto& [value, name] : dialects) {
+        if (value == dialect) {
+            return name;
+        }
+    }
+    return "openai";
+}
+
+std::optional<Dialect> dialectFromName(std::string_view name)
+{
+    for (const auto& [value, text] : dialects) {
+        if (name == text) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+const PriceSheet* Model::priceAt(TimeUs at) const
+{
+    const PriceSheet* inForce = nullptr;
+    for (const PriceSheet& sheet : prices) {
+        if (sheet.validFrom <= at
+            && (inForce == nullptr || sheet.validFrom >= inForce->validFrom)) {
+            inForce = &sheet;
+        }
+    }
+    return inForce != nullptr && inForce->input && inForce->output ? inForce : nullptr;
+}
+
+const Provider* Catalog::provider(std::string_view name) const
+{
+    const auto found = std::find_if(providers.begin(), providers.end(),
+        [&](const Provider& candidate) { return candidate.name == name; });
+    return found != providers.end() ? &*found : nullptr;
+}
+
+const Model* Catalog::model(std::string_view idOrName) const
+{
+    const auto isId = [&](const Model& candidate) {
+        return idOrName.size() == candidate.provider.size() + 1 + candidate.name.size()
+            && idOrName.starts_with(candidate.provider)
+            && idOrName[candidate.provider.size()] == '/' && idOrName.ends_with(candidate.name);
+    };
+    const auto byId = std::find_if(models.begin(), models.end(), isId);
+    if (byId != models.end()) {
+        return &*byId;
+    }
+    const Model* first = nullptr;
+    for (const Model& candidate : models) {
+        if (candidate.name != idOrName) {
+            continue;
+        }
+        const Provider* owner = provider(candidate.provider);
+        if (candidate.enabled && owner != nullptr && owner->enabled) {
+            return &candidate;
+        }
+        first = first == nullptr ? &candidate : first;
+    }
+    return first;
+}
+
+} // namespace headgate::catalog

@@ -56,6 +56,7 @@ struct PriceSheet {
     std::optional<Price> tierOutput;
     std::optional<Price> tierCacheRead;
     std::optional<Price> tierCacheWrite;
+    std::optional<Price> tierCacheWrite1h; ///< absent: cacheWrite1h in proportion to the input
     /// Served service tiers other than standard: "batch", "flex", "priority", "fast".
     struct ServiceTier {
         std::optional<Price> input;
@@ -138,6 +139,18 @@ struct Cost {
 [[nodiscard]] Result<Money> boundOfRequest(
     std::int64_t inputTokens, std::int64_t outputTokens, const PriceSheet& sheet);
 
+/// What of a request changes its bound.
+struct BoundOptions {
+    /// Service tier the request asks for. When it asks for none we write none upstream and the
+    /// standard price bounds it; a named tier is bounded by the dearer of standard and that tier
+    /// (a provider may serve a cheaper or a dearer request at the standard tier).
+    std::string_view serviceTier;
+    bool audio = false; ///< audio may go in or come out, so audio prices count too
+    std::int64_t webSearchesMax = 0; ///< searches the request allows
+};
+[[nodiscard]] Result<Money> boundOfRequest(std::int64_t inputTokens, std::int64_t outputTokens,
+    const PriceSheet& sheet, const BoundOptions& options);
+
 /// The dearest prices boundOfRequest() uses for an input of that size, for fitting a ceiling.
 struct BoundPrices {
     Price input;
@@ -145,6 +158,8 @@ struct BoundPrices {
     Money fixed;
 };
 [[nodiscard]] Result<BoundPrices> boundPrices(std::int64_t inputTokens, const PriceSheet& sheet);
+[[nodiscard]] Result<BoundPrices> boundPrices(
+    std::int64_t inputTokens, const PriceSheet& sheet, const BoundOptions& options);
 
 class Catalog {
 public:

@@ -144,11 +144,7 @@ std::string repaired(std::string_view text)
 } // namespace
 
 struct Encoding::Impl {
-    Impl(Split splitBy, std::string_view file)
-        : split(splitBy)
-        , vocabulary(file)
-    {
-    }
+    Impl(Split splitBy, std::string_view file) : split(splitBy), vocabulary(file) { }
     Split split;
     Vocabulary vocabulary;
 
@@ -199,10 +195,7 @@ private:
     };
 };
 
-Encoding::Encoding()
-    : m_impl(nullptr)
-{
-}
+Encoding::Encoding() : m_impl(nullptr) { }
 
 Encoding::~Encoding()
 {
@@ -242,7 +235,8 @@ std::vector<std::uint32_t> Encoding::encode(std::string_view text) const
     std::vector<std::uint32_t> ids;
     ids.reserve(text.size() / 4);
     const auto whole = [&](std::uint32_t id) { ids.push_back(id); };
-    const auto part = [&](std::string_view bytes) { ids.push_back(m_impl->vocabulary.find(bytes)); };
+    const auto part
+        = [&](std::string_view bytes) { ids.push_back(m_impl->vocabulary.find(bytes)); };
     for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
         end = pieceEnd(m_impl->split, text, at);
         m_impl->tokenizePiece(text.substr(at, end - at), whole, part);

@@ -22,9 +22,9 @@ namespace {
 using Ratios = std::array<std::int64_t, scriptCount>; ///< thousandths
 
 struct Family {
-    Ratios guessTokens {};
-    Ratios atMostTokens {};
-    Ratios atMostBytes {};
+    Ratios guessTokens{};
+    Ratios atMostTokens{};
+    Ratios atMostBytes{};
     std::int64_t perText = 0; ///< whole tokens
 };
 using Families = std::map<std::string, Family, std::less<>>;
@@ -35,7 +35,7 @@ Ratios ratiosFrom(const boost::json::value& list)
     if (values.size() != scriptCount) {
         throw std::logic_error("ratios.json has a list of the wrong length");
     }
-    Ratios ratios {};
+    Ratios ratios{};
     for (std::size_t i = 0; i < scriptCount; ++i) {
         ratios[i] = values[i].as_int64();
     }
@@ -82,7 +82,7 @@ std::int64_t thousandthsUp(std::int64_t value)
 /// BLAKE2b-128 of family and text: an attacker who could make two texts collide could have one of
 /// them counted as the other, so the hash must be strong.
 struct CacheKey {
-    std::array<std::uint64_t, 2> words {};
+    std::array<std::uint64_t, 2> words{};
     bool operator==(const CacheKey&) const = default;
 };
 struct CacheKeyHash {

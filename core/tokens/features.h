@@ -14,8 +14,8 @@
 namespace headgate::tokens {
 
 struct TextFeatures {
-    std::array<std::int64_t, scriptCount> tokens {};
-    std::array<std::int64_t, scriptCount> bytes {};
+    std::array<std::int64_t, scriptCount> tokens{};
+    std::array<std::int64_t, scriptCount> bytes{};
 };
 
 [[nodiscard]] TextFeatures textFeatures(std::string_view text);

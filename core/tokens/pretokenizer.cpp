@@ -177,8 +177,8 @@ std::size_t whiteSpaceEnd(std::string_view text, std::size_t at)
 std::size_t pieceEnd(Split split, std::string_view text, std::size_t at)
 {
     const Char first = charAt(text, at);
-    const std::size_t word = split == Split::O200k ? o200kWordEnd(text, at, first)
-                                                   : cl100kWordEnd(text, at, first);
+    const std::size_t word
+        = split == Split::O200k ? o200kWordEnd(text, at, first) : cl100kWordEnd(text, at, first);
     if (word != 0) {
         return word;
     }

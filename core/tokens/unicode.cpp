@@ -15,8 +15,9 @@ std::size_t sequenceSize(std::string_view rest)
     const auto byte = [&](std::size_t i) {
         return i < rest.size() ? static_cast<unsigned>(static_cast<unsigned char>(rest[i])) : 0u;
     };
-    const auto within
-        = [&](std::size_t i, unsigned low, unsigned high) { return byte(i) >= low && byte(i) <= high; };
+    const auto within = [&](std::size_t i, unsigned low, unsigned high) {
+        return byte(i) >= low && byte(i) <= high;
+    };
     const unsigned first = byte(0);
     if (first < 0x80) {
         return 1;

@@ -82,7 +82,8 @@ private Q_SLOTS:
         QTest::newRow("spaces") << QByteArray(" ");
         QTest::newRow("line breaks and spaces") << QByteArray("\n ");
         QTest::newRow("combining marks") << QByteArray("\xCC\x81");
-        QTest::newRow("modifier letters and capitals") << QByteArray("\xCA\xB0" "A");
+        QTest::newRow("modifier letters and capitals") << QByteArray("\xCA\xB0"
+                                                                     "A");
         QTest::newRow("signs") << QByteArray("=");
         QTest::newRow("zero bytes") << QByteArray(1, '\0');
         QTest::newRow("han") << QByteArray("\xE4\xB8\xAD");

@@ -55,7 +55,8 @@ private:
 private Q_SLOTS:
     void unknownFamilyUsesTheWidestRatios()
     {
-        const std::string text = "The quick brown fox jumps over the lazy dog. \xE4\xB8\xAD\xE6\x96\x87 1234567";
+        const std::string text
+            = "The quick brown fox jumps over the lazy dog. \xE4\xB8\xAD\xE6\x96\x87 1234567";
         const Count unknown = countText("some new family", text);
         for (const std::string_view family : headgate::tokens::estimatedFamilies()) {
             QVERIFY(unknown.atMost >= countText(family, text).atMost);
