@@ -2,18 +2,22 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// What every page shares: the service, the time range and filter stack with history, the undo stack,
-// toasts. Brings service events to the GUI thread as signals, coalesced to at most four a second.
-// GUI thread only. Holds no truth.
+// What every page shares: the service, the time range and filter stack with history, the undo
+// stack, toasts. Brings service events to the GUI thread as signals, coalesced to at most four a
+// second. GUI thread only. Holds no truth.
 
 #include "core/service/service.h"
 
+#include <QCoreApplication>
 #include <QDateTime>
 #include <QObject>
+#include <QPointer>
 #include <QString>
 #include <QUndoStack>
 
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace headgate::ui {
@@ -26,7 +30,8 @@ struct FilterItem {
 };
 
 struct TimeRange {
-    /// Relative ranges move with the clock: "1h", "24h", "7d", "30d", "today", "month"; empty: fixed.
+    /// Relative ranges move with the clock: "1h", "24h", "7d", "30d", "today", "month"; empty:
+    /// fixed.
     QString relative = QStringLiteral("24h");
     TimeUs fromUs = 0; ///< fixed ranges
     TimeUs toUs = 0;
@@ -50,21 +55,42 @@ public:
     void addFilter(const FilterItem& item);
     void removeFilter(int index);
     void clearFilters();
+    /// Both at once with one signal (navigation history).
+    void setScope(const TimeRange& range, const std::vector<FilterItem>& filters);
     /// Range and filters as the log understands them.
     [[nodiscard]] activity::Filter activityFilter() const;
 
     /// Runs a configuration command off the GUI thread, then `done` on it. A failure is shown as a
     /// toast with its remedy unless `done` handles it by returning true.
-    void run(std::function<Result<void>()> command, std::function<bool(const Result<void>&)> done = {});
+    void run(
+        std::function<Result<void>()> command, std::function<bool(const Result<void>&)> done = {});
     /// The same for a change that can be undone: on success pushes an undo step that restores the
     /// revision before it, and shows a toast with "Undo".
     void runUndoable(const QString& text, std::function<Result<void>()> command,
         std::function<bool(const Result<void>&)> done = {});
     /// Hands a service callback's result to the GUI thread; drops it when `owner` is gone.
     void post(QObject* owner, std::function<void()> work);
+    /// Wraps `work(Result<T>)` for a service query: call it on the GUI thread, hand the outcome to
+    /// the service; `work` runs on the GUI thread if `owner` still lives. Prefer it to post().
+    template <typename Work>
+    [[nodiscard]] static auto reply(QObject* owner, Work work)
+    {
+        return [guard = QPointer<QObject>(owner), work = std::move(work)](auto result) {
+            auto kept = std::make_shared<decltype(result)>(std::move(result));
+            QMetaObject::invokeMethod(
+                QCoreApplication::instance(),
+                [guard, work, kept]() mutable {
+                    if (!guard.isNull()) {
+                        work(*kept);
+                    }
+                },
+                Qt::QueuedConnection);
+        };
+    }
 
     void toast(const QString& text, bool problem = false);
-    /// Asks the window to show a page ("activity", "budgets", …); the page reads the context's filter.
+    /// Asks the window to show a page ("activity", "budgets", …); the page reads the context's
+    /// filter.
     void openPage(const QString& page);
     void openDecision(DecisionId id);
 
@@ -80,11 +106,16 @@ Q_SIGNALS:
     void decisionRequested(qint64 id);
 
 private:
+    struct Impl;
+    void scheduleFlush();
+    void flush();
+
     service::Service& m_service;
     QUndoStack m_undoStack;
     TimeRange m_timeRange;
     std::vector<FilterItem> m_filters;
     int m_subscription = 0;
+    std::unique_ptr<Impl> m_impl;
 };
 
 } // namespace headgate::ui

@@ -15,6 +15,8 @@
 
 #include <array>
 
+class QSettings;
+
 namespace headgate::ui {
 
 struct Tokens {
@@ -39,6 +41,9 @@ public:
     [[nodiscard]] const Tokens& tokens() const;
     /// A model (or any name) keeps its colour on every page and across restarts.
     [[nodiscard]] QColor seriesColor(const QString& name) const;
+    /// Where the colours of names are remembered; null forgets them. The store must outlive its
+    /// use.
+    void keepSeriesIn(QSettings* store);
 
     [[nodiscard]] static QFont headingFont(int pointsMore); ///< +2 / +6 points at weight 600
     [[nodiscard]] static QFont tabularFont(); ///< digits of equal width
@@ -52,7 +57,7 @@ Q_SIGNALS:
 private:
     Theme();
     struct Impl;
-    Impl* m_impl;
+    Impl* m_impl; ///< lives as long as the program
 };
 
 /// One-colour SVG from resources/icons ("overview", "budgets", "pause", …), tinted by the theme and

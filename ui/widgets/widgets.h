@@ -61,12 +61,14 @@ private:
 class EmptyState : public QWidget {
     Q_OBJECT
 public:
-    EmptyState(const QString& iconName, const QString& title, const QString& body, QWidget* parent = nullptr);
+    EmptyState(const QString& iconName, const QString& title, const QString& body,
+        QWidget* parent = nullptr);
     QPushButton* addButton(const QString& text);
     void setBody(const QString& body);
 };
 
-/// Dollars as people write them; shows what it understood or how to fix it, by colour, icon and words.
+/// Dollars as people write them; shows what it understood or how to fix it, by colour, icon and
+/// words.
 class MoneyEdit : public QWidget {
     Q_OBJECT
 public:
