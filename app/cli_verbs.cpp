@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+
+#include "app/cli.h"
+#include "app/demo.h"
+#include "app/local_verbs.h"
+#include "app/serve.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace headgate::app {
+
+namespace {
+
+using Verbs = std::vector<std::unique_ptr<Command>>;
+
+CLI::App* group(CLI::App& root, const std::string& name, const std::string& help)
+{
+    auto* app = root.add_subcommand(name, help);
+    app->require_subcommand(1);
+    return app;
+}
+
+Command& verb(Verbs& verbs, CLI::App* parent, const std::string& words, const std::string& help)
+{
+    const auto dot = words.rfind('.');
+    const std::string name = dot == std::string::npos ? words : words.substr(dot + 1);
+    verbs.push_back(std::make_unique<Command>(parent->add_subcommand(name, help), words));
+    return *verbs.back();
+}
+
+Layout table(std::vector<std::string> columns, std::string emptyText)
+{
+    return {true, std::move(columns), std::move(emptyText)};
+}
+
+/// A verb of the contract whose feature comes later: any words are taken, the answer is honest.
+void later(Verbs& verbs, CLI::App* parent, const std::string& words)
+{
+    Command& command = verb(verbs, parent, words, "(not in this version)");
+    command.cli()->allow_extras();
+    command.local([words](const boost::json::object&, bool) {
+        std::string said = words;
+        if (const auto dot = said.find('.'); dot != std::string::npos) {
+            said[dot] = ' ';
+        }
+        return fail(
+            Error(ErrorCode::Unsupported, "\"" + said + "\" is not in this version of Headgate."));
+    });
+}
+
+Result<std::string> readFile(const std::string& path)
+{
+    if (path == "-") {
+        return std::string(std::istreambuf_iterator<char>(std::cin), {});
+    }
+    std::ifstream file(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file) {
+        return Error(ErrorCode::Io, "Cannot read " + path + ".", "Check the path and its rights.");
+    }
+    return text;
+}
+
+/// Replaces the field "file" by `field` with the file's text.
+Command::Prepare fileInto(const std::string& field)
+{
+    return [field](boost::json::object& args) -> Result<void> {
+        const auto text = readFile(std::string(args.at("file").as_string()));
+        if (!text) {
+            return text.error();
+        }
+        args.erase("file");
+        args[field] = *text;
+        return {};
+    };
+}
+
+/// --key-env and --key-stdin keep the key out of the process list.
+Result<void> takeProviderKey(boost::json::object& args)
+{
+    const bool fromStdin = args.erase("key_stdin") > 0;
+    const auto* name = args.if_contains("key_env");
+    if (fromStdin && name != nullptr) {
+        return Error(ErrorCode::InvalidArgument, "Use --key-env or --key-stdin, not both.");
+    }
+    std::string key;
+    if (fromStdin) {
+        std::getline(std::cin, key);
+    } else if (name != nullptr) {
+        const std::string variable(name->as_string());
+        const char* value = std::getenv(variable.c_str());
+        if (value == nullptr || *value == '\0') {
+            return Error(ErrorCode::NotFound, "The environment variable " + variable + " is empty.",
+                "Set it to the provider's key.");
+        }
+        key = value;
+        args.erase("key_env");
+    } else {
+        return {};
+    }
+    while (!key.empty() && (key.back() == '\r' || key.back() == '\n' || key.back() == ' ')) {
+        key.pop_back();
+    }
+    if (key.empty()) {
+        return Error(ErrorCode::InvalidArgument, "No key came on standard input.");
+    }
+    args["key"] = key;
+    return {};
+}
+
+/// The key alone on standard output, so that KEY=$(headgate keys create …) works.
+int showNewKey(const boost::json::object& row)
+{
+    const auto* key = row.if_contains("key");
+    if (key == nullptr) {
+        return exitFailed;
+    }
+    std::fprintf(stderr, "Keep this key now; it is not shown again.\n");
+    std::printf("%s\n", plainText(*key).c_str());
+    return exitDone;
+}
+
+void addRunning(Verbs& verbs, CLI::App& root)
+{
+    verb(verbs, &root, "serve", "Serve without the console until a signal; drains, then ends")
+        .option("--listen", "HOST:PORT, default 127.0.0.1:4141; port 0 takes a free one")
+        .local([](const boost::json::object& args, bool json) {
+            const auto* listen = args.if_contains("listen");
+            const auto address
+                = parseListen(listen != nullptr ? std::string(listen->as_string()) : defaultListen);
+            if (!address) {
+                return failUsage(address.error().text());
+            }
+            return serve({*address, json});
+        });
+    verb(verbs, &root, "demo", "Realistic simulated traffic against the running proxy")
+        .option("--rate", "Requests a second (default 2)", readCount)
+        .option("--seconds", "How long (default: until Ctrl+C)", readCount)
+        .local(runDemo);
+    verb(verbs, &root, "status", "What runs, what is held, what was spent today");
+    verb(verbs, &root, "pause", "Stop admitting requests");
+    verb(verbs, &root, "resume", "Admit requests again");
+}
+
+void addPools(Verbs& verbs, CLI::App& root)
+{
+    auto* pools = group(root, "pools", "Pools of money and their caps");
+    verb(verbs, pools, "pools.list", "All pools with what is settled, held and left")
+        .layout(table({"name", "scope", "window", "cap", "settled", "held", "left", "kind", "state",
+                          "resets"},
+            "No limit is set. Requests pass unmetered until you add one."));
+    verb(verbs, pools, "pools.add", "Add a pool")
+        .required("--name", "Unique name")
+        .required("--scope",
+            "org | team=X | each-team | user=X | each-user | key=X | each-key | session=X | "
+            "each-session | request | …",
+            readScope)
+        .required("--window", "hour | day | week | month | lifetime | request | …", readWindow)
+        .required("--cap", "Dollars, exact: 5.00", readMoney)
+        .option("--zone", "Time zone of the window, e.g. Europe/Berlin")
+        .option("--reserve", "Share for high priority only, e.g. 20%", readPercent)
+        .flag("--watch", "Only watch, never refuse");
+    verb(verbs, pools, "pools.set", "Change a pool")
+        .positional("name", "The pool")
+        .option("--cap", "Dollars, exact: 5.00", readMoney)
+        .option("--window", "hour | day | week | month | lifetime | …", readWindow)
+        .option("--reserve", "Share for high priority only, e.g. 20%", readPercent)
+        .flag("--watch", "Only watch, never refuse")
+        .flag("--hard", "Refuse at the cap")
+        .prepare([](boost::json::object& args) -> Result<void> {
+            if (args.contains("watch") && args.contains("hard")) {
+                return Error(ErrorCode::InvalidArgument, "Use --watch or --hard, not both.");
+            }
+            if (args.size() < 2) {
+                return Error(ErrorCode::InvalidArgument, "Nothing to change was named.");
+            }
+            return {};
+        });
+    for (const char* words : {"pools.top-up", "pools.adjust"}) {
+        const bool topUp = std::string(words) == "pools.top-up";
+        verb(verbs, pools, words,
+            topUp ? "Add money to the current window" : "Correct the books by an amount")
+            .positional("name", "The pool")
+            .positional("amount", "Dollars, exact; adjust takes negative ones too", readMoney)
+            .required("--reason", "Why, for the journal")
+            .option("--account", "Which account of a pool with one for each value");
+    }
+    verb(verbs, pools, "pools.freeze", "Refuse everything under this pool")
+        .positional("name", "The pool");
+    verb(verbs, pools, "pools.unfreeze", "Let requests pass again").positional("name", "The pool");
+    verb(verbs, pools, "pools.archive", "Take a pool out of use; its history stays")
+        .positional("name", "The pool");
+}
+
+void addKeys(Verbs& verbs, CLI::App& root)
+{
+    auto* keys = group(root, "keys", "Client keys");
+    verb(verbs, keys, "keys.create", "Create a key and print it, this once")
+        .required("--name", "Unique name")
+        .option("--team", "Team it counts for")
+        .option("--user", "User it counts for")
+        .repeated("--tag", "Tag k:v it counts for; may be repeated")
+        .show(showNewKey);
+    verb(verbs, keys, "keys.list", "All keys, without the keys themselves")
+        .layout(table({"name", "hint", "team", "user", "tags", "created", "last_used", "state"},
+            "No keys yet. Make one: headgate keys create --name NAME"));
+    verb(verbs, keys, "keys.revoke", "Revoke a key at once").positional("name", "The key");
+}
+
+void addProviders(Verbs& verbs, CLI::App& root)
+{
+    auto* providers = group(root, "providers", "Where requests can go");
+    verb(verbs, providers, "providers.add", "Add a provider")
+        .required("--name", "Unique name, lower case")
+        .required("--dialect", "openai | anthropic | gemini | ollama",
+            readWord({"openai", "anthropic", "gemini", "ollama"}))
+        .required("--url", "Base URL, e.g. https://api.openai.com/v1")
+        .option("--key-env", "Environment variable that holds the key")
+        .flag("--key-stdin", "Read the key from standard input")
+        .prepare(takeProviderKey);
+    verb(verbs, providers, "providers.list", "All providers")
+        .layout(table({"name", "dialect", "url", "key", "enabled", "models"}, "No providers."));
+    verb(verbs, providers, "providers.test", "Reach it without spending")
+        .positional("name", "Which");
+    verb(verbs, providers, "providers.remove", "Remove it and its models")
+        .positional("name", "Which");
+}
+
+void addModels(Verbs& verbs, CLI::App& root)
+{
+    auto* models = group(root, "models", "Models and their prices");
+    verb(verbs, models, "models.add", "Add a model, or a new price of one")
+        .required("--provider", "Its provider")
+        .required("--name", "What the provider calls it")
+        .required("--tier", "1 (cheapest) to 4 (strongest)", readWord({"1", "2", "3", "4"}))
+        .required("--input", "Dollars per million tokens", readPrice)
+        .required("--output", "Dollars per million tokens", readPrice)
+        .option("--cache-read", "Dollars per million tokens", readPrice)
+        .option("--context", "Tokens of input and output together", readCount)
+        .option("--max-output", "Tokens of output", readCount)
+        .option("--effective", "From when the price holds, e.g. 2026-01-01", readDate)
+        .prepare([](boost::json::object& args) -> Result<void> {
+            args["tier"] = args.at("tier").as_string().front() - '0';
+            return {};
+        });
+    verb(verbs, models, "models.list", "All models with tier and prices")
+        .layout(table({"provider", "name", "tier", "input", "output", "cache_read", "context",
+                          "max_output", "enabled"},
+            "No models."));
+    later(verbs, models, "models.import");
+}
+
+void addPolicy(Verbs& verbs, CLI::App& root)
+{
+    auto* policy = group(root, "policy", "Routing rules");
+    verb(verbs, policy, "policy.show", "The rules in force, as JSON")
+        .show([](const boost::json::object& row) { return showJson(row); });
+    verb(verbs, policy, "policy.set", "Replace the rules")
+        .positional("file", "JSON file, - for standard input")
+        .prepare(fileInto("policy"));
+    verb(verbs, policy, "policy.dry-run", "What would happen to a request; nothing is spent")
+        .positional("file", "A chat request body, - for standard input")
+        .prepare(fileInto("body"));
+    verb(verbs, policy, "policy.rollback", "Take an earlier revision of the configuration back")
+        .positional("revision", "Its number", readCount);
+}
+
+void addHistory(Verbs& verbs, CLI::App& root)
+{
+    auto* decisions = group(root, "decisions", "What was decided, and why");
+    verb(verbs, decisions, "decisions.list", "The newest decisions")
+        .option("--since", "Only of the last 30m, 1h, 7d, …")
+        .option("--limit", "At most so many (default 100)", readCount)
+        .repeated("--filter", "field=value; may be repeated")
+        .layout(table({"time", "id", "key", "team", "task", "asked_model", "model", "outcome",
+                          "status", "input_tokens", "output_tokens", "cost", "reason"},
+            "Nothing matches."));
+    verb(verbs, decisions, "decisions.show", "One decision with all its reasons")
+        .positional("id", "Its id")
+        .show([](const boost::json::object& row) { return showJson(row); });
+    later(verbs, decisions, "decisions.export");
+
+    auto* report = group(root, "report", "Sums over the log");
+    verb(verbs, report, "report.spend", "Spending by model, team, user, key, tier or task")
+        .required("--by", "model | team | user | key | tier | task",
+            readWord({"model", "team", "user", "key", "tier", "task"}))
+        .option("--from", "First day or time, e.g. 2026-01-01", readDate)
+        .option("--to", "Up to, not including", readDate)
+        .option("--rollup", "hour | day | month", readWord({"hour", "day", "month"}))
+        .layout(table({"time", "from", "bucket", "group", "requests", "refused", "downgraded",
+                          "failed", "input_tokens", "output_tokens", "cost"},
+            "Nothing was spent in that time."));
+
+    auto* ledger = group(root, "ledger", "The books");
+    verb(verbs, ledger, "ledger.verify", "Recompute every balance; exit code 1 when one is wrong");
+    later(verbs, ledger, "ledger.explain");
+
+    auto* sim = group(root, "sim", "The simulated provider's own books");
+    verb(verbs, sim, "sim.bill", "What it has billed");
+    verb(verbs, sim, "sim.reset", "Start a new bill");
+}
+
+void addLocal(Verbs& verbs, CLI::App& root)
+{
+    verb(verbs, &root, "tokens", "Count tokens of JSON lines {\"id\",\"text\"}")
+        .positional("file", "JSON lines, - for standard input")
+        .required("--encoding", "o200k_base | cl100k_base", readWord({"o200k_base", "cl100k_base"}))
+        .local(countTokens);
+    verb(verbs, &root, "price",
+        "Price JSON lines {\"id\",\"provider\",\"flavor\",\"model\",\"raw_usage\"}")
+        .positional("file", "JSON lines, - for standard input")
+        .option("--book", "A price-list file instead of the catalog")
+        .local(priceUsages);
+    auto* routing = group(root, "routing", "Routing classifier (not in this version)");
+    for (const char* words : {"routing.train", "routing.status", "routing.bench"}) {
+        later(verbs, routing, words);
+    }
+    auto* wire = group(root, "wire", "Wire samples (not in this version)");
+    later(verbs, wire, "wire.check");
+}
+
+} // namespace
+
+std::vector<std::unique_ptr<Command>> addVerbs(CLI::App& root)
+{
+    Verbs verbs;
+    addRunning(verbs, root);
+    addPools(verbs, root);
+    addKeys(verbs, root);
+    addProviders(verbs, root);
+    addModels(verbs, root);
+    addPolicy(verbs, root);
+    addHistory(verbs, root);
+    addLocal(verbs, root);
+    return verbs;
+}
+
+} // namespace headgate::app

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+
+#include "app/local_verbs.h"
+
+#include "app/output.h"
+#include "core/base/clock.h"
+#include "core/catalog/price_book.h"
+#include "core/tokens/tokens.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <optional>
+
+namespace headgate::app {
+
+namespace {
+
+using RowWork = std::function<Result<boost::json::object>(const boost::json::object&)>;
+
+Result<boost::json::object> parseRow(const std::string& line)
+{
+    boost::json::parse_options options;
+    options.allow_invalid_utf8 = true; // counted as the tokenizer counts it
+    boost::json::error_code failed;
+    const auto value = boost::json::parse(line, failed, {}, options);
+    if (failed) {
+        return Error(ErrorCode::InvalidArgument, "it is not JSON: " + failed.message() + ".");
+    }
+    if (!value.is_object()) {
+        return Error(ErrorCode::InvalidArgument, "it is not a JSON object.");
+    }
+    return value.get_object();
+}
+
+/// Calls `work` for each line of the file and prints what it makes.
+int eachLine(const std::string& path, const RowWork& work)
+{
+    std::ifstream file;
+    if (path != "-") {
+        file.open(path, std::ios::binary);
+        if (!file) {
+            return fail(Error(
+                ErrorCode::Io, "Cannot read " + path + ".", "Check the path and its rights."));
+        }
+    }
+    std::istream& in = path == "-" ? std::cin : file;
+    std::string line;
+    std::int64_t number = 0;
+    std::int64_t bad = 0;
+    while (std::getline(in, line)) {
+        ++number;
+        if (line.find_first_not_of(" \t\r") == std::string::npos) {
+            continue;
+        }
+        const auto row = parseRow(line);
+        auto made = row ? work(*row) : Result<boost::json::object>(row.error());
+        if (!made) {
+            ++bad;
+            std::fprintf(stderr, "headgate: %s line %lld: %s\n", path.c_str(),
+                static_cast<long long>(number), made.error().text().c_str());
+            continue;
+        }
+        const std::string text = boost::json::serialize(*made) + "\n";
+        if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+            return exitFailed;
+        }
+    }
+    std::fflush(stdout);
+    return bad == 0 ? exitDone : exitFailed;
+}
+
+Result<std::string> textField(const boost::json::object& row, const char* field)
+{
+    const auto* value = row.if_contains(field);
+    if (value == nullptr || !value->is_string()) {
+        return Error(
+            ErrorCode::InvalidArgument, "the field \"" + std::string(field) + "\" must be a text.");
+    }
+    return std::string(value->get_string());
+}
+
+boost::json::value idOf(const boost::json::object& row)
+{
+    const auto* id = row.if_contains("id");
+    return id == nullptr ? boost::json::value(nullptr) : *id;
+}
+
+Result<boost::json::object> priceRow(const boost::json::object& row, const catalog::PriceBook& book)
+{
+    const auto provider = textField(row, "provider");
+    const auto model = textField(row, "model");
+    if (!provider || !model) {
+        return provider ? model.error() : provider.error();
+    }
+    const auto flavor = textField(row, "flavor");
+    const auto* raw = row.if_contains("raw_usage");
+    if (raw == nullptr) {
+        return Error(ErrorCode::InvalidArgument, "the field \"raw_usage\" is missing.");
+    }
+    const auto usage = catalog::usageFromRaw(
+        *provider, flavor ? *flavor : std::string("default"), boost::json::serialize(*raw));
+    if (!usage) {
+        return usage.error();
+    }
+    const catalog::Model* known = book.find(*provider, *model);
+    const catalog::PriceSheet* sheet
+        = known == nullptr ? nullptr : known->priceAt(SystemClock().nowUs());
+    if (sheet == nullptr) {
+        return Error(
+            ErrorCode::NotFound, "no price is known for " + *provider + "/" + *model + ".");
+    }
+    const auto cost = catalog::costOfUsage(*usage, *sheet);
+    if (!cost) {
+        return cost.error();
+    }
+    boost::json::array lines;
+    for (const auto& line : cost->lines) {
+        lines.push_back(boost::json::object{{"what", line.what}, {"quantity", line.quantity},
+            {"price_per_million_usd", line.price.toPerMillion()},
+            {"amount_usd", line.amount.toDecimal()}});
+    }
+    return boost::json::object{
+        {"id", idOf(row)}, {"cost_usd", cost->total.toDecimal()}, {"lines", std::move(lines)}};
+}
+
+void printIndented(const boost::json::value& value, int depth)
+{
+    const std::string pad(static_cast<std::size_t>(depth) * 2, ' ');
+    if (value.is_object() && !value.get_object().empty()) {
+        std::printf("{\n");
+        std::size_t left = value.get_object().size();
+        for (const auto& member : value.get_object()) {
+            std::printf("%s  %s: ", pad.c_str(), boost::json::serialize(member.key()).c_str());
+            printIndented(member.value(), depth + 1);
+            std::printf("%s\n", --left > 0 ? "," : "");
+        }
+        std::printf("%s}", pad.c_str());
+    } else if (value.is_array() && !value.get_array().empty()) {
+        std::printf("[\n");
+        std::size_t left = value.get_array().size();
+        for (const auto& item : value.get_array()) {
+            std::printf("%s  ", pad.c_str());
+            printIndented(item, depth + 1);
+            std::printf("%s\n", --left > 0 ? "," : "");
+        }
+        std::printf("%s]", pad.c_str());
+    } else {
+        std::printf("%s", boost::json::serialize(value).c_str());
+    }
+}
+
+} // namespace
+
+int countTokens(const boost::json::object& args, bool)
+{
+    const auto encoding = tokens::Encoding::named(std::string(args.at("encoding").as_string()));
+    if (!encoding) {
+        return fail(encoding.error());
+    }
+    return eachLine(std::string(args.at("file").as_string()),
+        [&](const boost::json::object& row) -> Result<boost::json::object> {
+            const auto text = textField(row, "text");
+            if (!text) {
+                return text.error();
+            }
+            return boost::json::object{{"id", idOf(row)}, {"count", (*encoding)->count(*text)}};
+        });
+}
+
+int priceUsages(const boost::json::object& args, bool)
+{
+    std::optional<catalog::PriceBook> own;
+    if (const auto* path = args.if_contains("book"); path != nullptr) {
+        std::ifstream file(std::string(path->as_string()), std::ios::binary);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        if (!file) {
+            return fail(
+                Error(ErrorCode::Io, "Cannot read the price list " + plainText(*path) + "."));
+        }
+        auto parsed = catalog::parseBook(text);
+        if (!parsed) {
+            return fail(parsed.error());
+        }
+        own = std::move(*parsed);
+    }
+    const catalog::PriceBook& book = own ? *own : catalog::defaultBook();
+    return eachLine(std::string(args.at("file").as_string()),
+        [&](const boost::json::object& row) { return priceRow(row, book); });
+}
+
+int showJson(const boost::json::object& row)
+{
+    printIndented(row, 0);
+    std::printf("\n");
+    std::fflush(stdout);
+    return exitDone;
+}
+
+} // namespace headgate::app

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// Verbs that need no state: counting tokens and pricing usages of a file, one JSON line each.
+// Main thread. A bad row is reported with its line and does not stop the others.
+
+#include <boost/json/object.hpp>
+
+namespace headgate::app {
+
+int countTokens(const boost::json::object& args, bool json);
+int priceUsages(const boost::json::object& args, bool json);
+
+/// Prints an object indented, for people who read JSON (policies, decisions).
+int showJson(const boost::json::object& row);
+
+} // namespace headgate::app

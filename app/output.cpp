@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+
+#include "app/output.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace headgate::app {
+
+namespace {
+
+/// Columns are aligned by characters, not bytes. Good enough for names; combining marks are rare.
+std::size_t widthOf(const std::string& text)
+{
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(),
+        [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// Text from clients and files may hold terminal escapes; they are shown, not obeyed.
+std::string printable(std::string text)
+{
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+            c = '?';
+        }
+    }
+    return text;
+}
+
+std::string title(const std::string& field)
+{
+    std::string text = field;
+    std::replace(text.begin(), text.end(), '_', ' ');
+    return text;
+}
+
+std::string cell(const boost::json::object& row, const std::string& field)
+{
+    const auto* value = row.if_contains(field);
+    return value == nullptr ? std::string() : plainText(*value);
+}
+
+std::string padded(const std::string& text, std::size_t width)
+{
+    const std::size_t have = widthOf(text);
+    return have >= width ? text : text + std::string(width - have, ' ');
+}
+
+} // namespace
+
+std::string plainText(const boost::json::value& value)
+{
+    if (value.is_null()) {
+        return "-";
+    }
+    if (value.is_string()) {
+        return printable(std::string(value.get_string().c_str(), value.get_string().size()));
+    }
+    if (value.is_bool()) {
+        return value.get_bool() ? "yes" : "no";
+    }
+    if (value.is_array()) {
+        std::string joined;
+        for (const auto& item : value.get_array()) {
+            joined += (joined.empty() ? "" : ", ") + plainText(item);
+        }
+        return joined;
+    }
+    return printable(boost::json::serialize(value));
+}
+
+bool Output::row(const boost::json::object& row)
+{
+    ++m_count;
+    if (!m_json) {
+        m_rows.push_back(row);
+        return true;
+    }
+    const std::string line = boost::json::serialize(row) + "\n";
+    return std::fwrite(line.data(), 1, line.size(), stdout) == line.size()
+        && std::fflush(stdout) == 0;
+}
+
+void Output::finish()
+{
+    if (m_json) {
+        return;
+    }
+    if (m_rows.empty()) {
+        if (!m_layout.emptyText.empty()) {
+            std::fprintf(stderr, "%s\n", m_layout.emptyText.c_str());
+        }
+    } else if (m_layout.table) {
+        printTable();
+    } else {
+        for (const auto& row : m_rows) {
+            printFields(row);
+        }
+    }
+    std::fflush(stdout);
+    m_rows.clear();
+}
+
+void Output::printTable() const
+{
+    std::vector<std::string> columns = m_layout.columns;
+    std::erase_if(columns, [&](const std::string& column) {
+        return std::none_of(m_rows.begin(), m_rows.end(),
+            [&](const boost::json::object& row) { return row.contains(column); });
+    });
+    if (columns.empty()) {
+        for (const auto& member : m_rows.front()) {
+            columns.emplace_back(member.key());
+        }
+    }
+    std::vector<std::vector<std::string>> lines(1);
+    for (const auto& column : columns) {
+        lines.front().push_back(title(column));
+    }
+    for (const auto& row : m_rows) {
+        auto& line = lines.emplace_back();
+        for (const auto& column : columns) {
+            line.push_back(cell(row, column));
+        }
+    }
+    for (std::size_t c = 0; c + 1 < columns.size(); ++c) {
+        std::size_t width = 0;
+        for (const auto& line : lines) {
+            width = std::max(width, widthOf(line[c]));
+        }
+        for (auto& line : lines) {
+            line[c] = padded(line[c], width + 2);
+        }
+    }
+    for (const auto& line : lines) {
+        std::string text;
+        for (const auto& part : line) {
+            text += part;
+        }
+        std::printf("%s\n", text.substr(0, text.find_last_not_of(' ') + 1).c_str());
+    }
+}
+
+void Output::printFields(const boost::json::object& row) const
+{
+    std::size_t width = 0;
+    for (const auto& member : row) {
+        width = std::max(width, member.key().size());
+    }
+    for (const auto& member : row) {
+        const auto& value = member.value();
+        // Nested values are for programs; people get them indented below their name.
+        const bool nested = value.is_object()
+            || (value.is_array()
+                && std::any_of(value.get_array().begin(), value.get_array().end(),
+                    [](const boost::json::value& item) { return item.is_structured(); }));
+        const std::string name = padded(title(std::string(member.key())), width + 2);
+        if (!nested) {
+            std::printf("%s%s\n", name.c_str(), plainText(value).c_str());
+        } else if (value.is_object()) {
+            std::printf("%s%s\n", name.c_str(), plainText(value).c_str());
+        } else {
+            std::printf("%s\n", title(std::string(member.key())).c_str());
+            for (const auto& item : value.get_array()) {
+                std::printf("  %s\n", plainText(item).c_str());
+            }
+        }
+    }
+}
+
+int fail(const Error& error, int exitCode)
+{
+    std::fflush(stdout);
+    std::fprintf(stderr, "headgate: %s\n", error.text().c_str());
+    return exitCode;
+}
+
+int failUsage(const std::string& message)
+{
+    std::fprintf(stderr, "headgate: %s\nTry: headgate --help\n", message.c_str());
+    return exitUsage;
+}
+
+} // namespace headgate::app
