@@ -160,7 +160,8 @@ public:
         const QString url = ready[QLatin1String("url")].toString();
         m_port = url.mid(url.lastIndexOf(QLatin1Char(':')) + 1).toInt();
         return m_port != 0
-            && verb("providers add --name stub --dialect openai --url http://127.0.0.1:"
+            && verb(
+                QStringLiteral("providers add --name stub --dialect openai --url http://127.0.0.1:")
                 + QString::number(upstreamPort) + QStringLiteral("/v1"))
             && verb("models add --provider stub --name bench --tier 1 --input 0.15 --output 0.60 "
                     "--context 128000 --max-output 16384")
