@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// The books in memory: pools, accounts, holds. Applies rules.h, changes balances, and collects what
+// a database must store for it; the owner then calls commit() or rollback(). Deciding belongs to
+// the ledger thread; reading is safe on any thread. Never starts threads, never writes to the
+// store.
+
+#include "core/ledger/store.h"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+namespace headgate::ledger {
+
+class Books {
+public:
+    Books(LedgerStore& store, const Clock& clock);
+    Books(const Books&) = delete;
+    Books& operator=(const Books&) = delete;
+
+    [[nodiscard]] Result<void> load(const StoredState& state);
+
+    // --- deciding; each adds to the open batch
+    [[nodiscard]] Decision reserve(const Ask& ask);
+    [[nodiscard]] Result<void> markDispatched(HoldId id);
+    [[nodiscard]] Result<Settled> settle(const Settle& settle);
+    [[nodiscard]] Result<Settled> release(HoldId id, const std::string& reason);
+    // After an error of one of these the batch must be rolled back.
+    [[nodiscard]] Result<void> setPools(std::vector<Pool> wanted);
+    [[nodiscard]] Result<void> topUp(
+        PoolId pool, Money amount, const std::string& actor, const std::string& reason);
+    struct Adjustment {
+        PoolId pool;
+        std::string value;
+        Money amount;
+        std::string actor;
+        std::string reason;
+    };
+    [[nodiscard]] Result<void> adjust(const Adjustment& adjustment);
+    [[nodiscard]] Result<void> unfreezeAccounts(PoolId pool, const std::string& actor);
+    /// Held holds past their time; each is named once.
+    [[nodiscard]] std::vector<HoldId> takeExpired();
+
+    // --- the batch
+    [[nodiscard]] const BatchRows& finishBatch(); ///< adds the account rows
+    void commit();
+    void rollback();
+    [[nodiscard]] std::vector<LedgerEvent> takeEvents(); ///< of committed batches
+    [[nodiscard]] bool takeMoneyReturned();
+    /// Forgets accounts of past windows; they stay in the store. Between batches.
+    void dropIdle();
+
+    // --- reading
+    [[nodiscard]] BudgetView view(const Identity& identity, const Target& target) const;
+    [[nodiscard]] std::vector<PoolState> poolStates() const;
+    [[nodiscard]] std::vector<OpenHold> openHolds() const;
+    [[nodiscard]] Money heldTotal() const;
+    [[nodiscard]] std::int64_t openHoldCount() const;
+
+private:
+    struct PoolEntry {
+        Pool pool;
+        Span span; ///< of the current window; empty until first needed
+        Money lifetime;
+    };
+    struct Account {
+        std::int64_t id = 0;
+        AccountKey key;
+        PoolEntry* pool = nullptr;
+        Balance balance;
+        Money carried;
+        int openHolds = 0;
+        int threshold = 0; ///< the highest percentage already reported
+        TimeUs usedAtUs = 0;
+        // Until the batch ends: how it was, and what the guard must see.
+        bool touched = false;
+        bool created = false;
+        Balance before;
+        Money carriedBefore;
+        int openHoldsBefore = 0;
+        bool mayExceed = false;
+        std::optional<Money> grantPeak;
+    };
+    struct HoldRecord {
+        HoldRow row;
+        std::vector<Account*> accounts; ///< while open
+        Priority priority = Priority::Normal;
+        bool overrun = false;
+        std::int64_t sinceMonotonicUs = 0;
+        [[nodiscard]] bool isOpen() const
+        {
+            return row.state == HoldState::Held || row.state == HoldState::Dispatched;
+        }
+    };
+    /// One pool that an ask falls under.
+    struct Candidate {
+        PoolEntry* pool = nullptr;
+        Account* account = nullptr; ///< absent until its first grant
+        AccountView view; ///< what the rules judge
+    };
+    struct KeyHash {
+        std::size_t operator()(const AccountKey& key) const noexcept;
+    };
+    struct OperationTotals {
+        Money settled;
+        Money held;
+    };
+    struct Ending {
+        HoldState state = HoldState::Settled;
+        Money charged;
+        std::string reason;
+    };
+
+    // books.cpp: deciding
+    TimeUs nextTime();
+    [[nodiscard]] TimeUs currentTime() const;
+    [[nodiscard]] Result<Span> spanOf(PoolEntry& entry, TimeUs at) const;
+    [[nodiscard]] std::vector<PoolEntry*> matching(
+        const Identity& identity, const Target& target) const;
+    [[nodiscard]] Result<std::vector<Candidate>> gather(const Ask& ask, TimeUs at);
+    [[nodiscard]] Decision grant(const Ask& ask, std::vector<Candidate>& candidates, TimeUs at);
+    [[nodiscard]] Decision repeated(const HoldRecord& hold, const Ask& ask) const;
+    [[nodiscard]] const HoldRecord* findRepeated(const Ask& ask) const;
+    [[nodiscard]] OperationTotals totalsOf(const std::string& requestId) const;
+    [[nodiscard]] Result<Settled> endHold(HoldRecord& hold, const Ending& ending);
+    void freezeExceeded(const HoldRecord& hold);
+    [[nodiscard]] Result<Settled> outcomeOf(HoldId id);
+    [[nodiscard]] std::vector<BudgetLine> linesOf(const HoldRecord& hold) const;
+    [[nodiscard]] static BudgetLine lineFor(
+        const PoolEntry& entry, const AccountView& view, Priority priority);
+    [[nodiscard]] static std::optional<TimeUs> resetOf(const PoolEntry& entry, const Span& span);
+
+    // books_batch.cpp: accounts, sets and the batch
+    [[nodiscard]] Account* findInMemory(const AccountKey& key) const;
+    [[nodiscard]] Result<Account*> find(PoolEntry& entry, const AccountKey& key);
+    Account& create(PoolEntry& entry, const AccountKey& key);
+    [[nodiscard]] Result<Account*> findOrCreate(PoolEntry& entry, const AccountKey& key);
+    Account& adopt(PoolEntry& entry, const AccountRow& row);
+    void touch(Account& account);
+    void remember(HoldRecord& hold); ///< for rollback
+    [[nodiscard]] std::int64_t internSet(const std::vector<Account*>& accounts);
+    EntryRow& addEntry(EntryKind kind, TimeUs at);
+    void raiseThreshold(Account& account);
+    void forgetOldHolds();
+    void endBatch();
+
+    // books_pools.cpp: the operator's side
+    [[nodiscard]] Result<void> loadAccounts(const StoredState& state);
+    void loadHolds(const StoredState& state);
+    void indexPools();
+    [[nodiscard]] Result<void> applyPool(const Pool& wanted, TimeUs at);
+    [[nodiscard]] Result<void> carryOver(PoolEntry& entry, const Pool& old, TimeUs at);
+    [[nodiscard]] Result<void> carryUsage(PoolEntry& entry, const Span& span, TimeUs at);
+    [[nodiscard]] Result<void> carryMarks(
+        PoolEntry& entry, TimeUs oldStartUs, TimeUs newStartUs, TimeUs at);
+    [[nodiscard]] Result<void> moveHolds(PoolEntry& entry, const Span& span);
+    [[nodiscard]] Result<PoolEntry*> usablePool(PoolId id);
+
+    LedgerStore& m_store;
+    const Clock& m_clock;
+    mutable std::mutex m_mutex;
+
+    std::map<PoolId, std::unique_ptr<PoolEntry>> m_pools;
+    std::vector<PoolEntry*> m_poolsForAll; ///< must be asked about every call
+    std::unordered_map<std::string, std::vector<PoolEntry*>> m_poolsByValue;
+    std::unordered_map<AccountKey, std::unique_ptr<Account>, KeyHash> m_accounts;
+    std::unordered_map<HoldId, std::unique_ptr<HoldRecord>>
+        m_holds; ///< open, or ended in this batch
+    std::unordered_map<HoldId, std::unique_ptr<HoldRecord>> m_recent; ///< ended lately
+    std::unordered_map<std::string, std::vector<HoldRecord*>> m_operations; ///< by request id
+    std::deque<HoldId> m_ended; ///< oldest first
+    std::deque<std::pair<std::int64_t, HoldId>> m_heldSince; ///< monotonic time of the grant
+    std::map<std::vector<std::int64_t>, std::int64_t> m_sets;
+    std::int64_t m_openHolds = 0;
+    Money m_heldTotal; ///< each open hold once
+
+    std::int64_t m_lastSequence = 0;
+    std::int64_t m_lastHold = 0;
+    std::int64_t m_lastAccount = 0;
+    std::int64_t m_lastSet = 0;
+    TimeUs m_lastAtUs = 0;
+
+    // the open batch
+    BatchRows m_rows;
+    std::vector<Account*> m_touched;
+    std::vector<HoldRecord*> m_newHolds;
+    std::vector<std::pair<HoldRecord*, HoldRecord>> m_holdsBefore;
+    std::vector<std::pair<PoolEntry*, PoolEntry>> m_poolsBefore;
+    std::vector<PoolId> m_newPools;
+    std::vector<std::vector<std::int64_t>> m_newSets;
+    std::vector<HoldId> m_batchEnded;
+    std::int64_t m_openHoldsBefore = 0;
+    Money m_heldTotalBefore;
+    std::vector<LedgerEvent> m_batchEvents;
+    std::vector<LedgerEvent> m_events;
+    bool m_moneyReturned = false;
+};
+
+} // namespace headgate::ledger

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/ledger/sqlite_store.h"
+
+#include "core/ledger/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace headgate::ledger {
+
+namespace {
+
+/// Past this many frames in the write-ahead log the writer checkpoints itself: a background PASSIVE
+/// alone lets the log grow without end under steady load.
+constexpr int walFramesLong = 4'000;
+/// When a reader kept the log from starting over, try again only after this many more.
+constexpr int walFramesStep = 1'000;
+/// A lock that lasts longer than this is a refusal: the caller can try again.
+constexpr int writeBusyTimeoutMs = 250;
+/// Ended holds that still answer a repeated request id after a restart.
+constexpr int recentHoldsLoaded = 16'384;
+
+constexpr const char* holdColumns
+    = "id, request_id, attempt, state, amount, ifnull(charged, 0), set_id, provider, model, at_us";
+constexpr const char* accountColumns
+    = "id, pool_id, value, window_start_us, settled, held, topped_up, frozen, carried";
+
+HoldRow holdFrom(const sqlite::Statement& row)
+{
+    HoldRow hold;
+    hold.id = HoldId{row.columnInt(0)};
+    hold.requestId = row.columnText(1);
+    hold.attempt = static_cast<int>(row.columnInt(2));
+    hold.state = static_cast<HoldState>(row.columnInt(3));
+    hold.amount = Money::fromNano(row.columnInt(4));
+    hold.charged = Money::fromNano(row.columnInt(5));
+    hold.setId = row.columnInt(6);
+    hold.provider = row.columnText(7);
+    hold.model = row.columnText(8);
+    hold.atUs = row.columnInt(9);
+    return hold;
+}
+
+AccountRow accountFrom(const sqlite::Statement& row)
+{
+    AccountRow account;
+    account.id = row.columnInt(0);
+    account.key = {PoolId{row.columnInt(1)}, row.columnText(2), row.columnInt(3)};
+    account.balance.settled = Money::fromNano(row.columnInt(4));
+    account.balance.held = Money::fromNano(row.columnInt(5));
+    account.balance.toppedUp = Money::fromNano(row.columnInt(6));
+    account.balance.frozen = row.columnInt(7) != 0;
+    account.carried = Money::fromNano(row.columnInt(8));
+    return account;
+}
+
+Result<Pool> poolFrom(const sqlite::Statement& row)
+{
+    Pool pool;
+    pool.id = PoolId{row.columnInt(0)};
+    pool.name = row.columnText(1);
+    const auto scope = Scope::parse(row.columnText(2));
+    const auto window = Window::parse(row.columnText(3));
+    if (!scope || !window) {
+        return Error(ErrorCode::Corrupt,
+            fmt::format("The pool \"{}\" in the ledger cannot be read.", pool.name),
+            "Restore ledger.db from a backup.");
+    }
+    pool.scope = *scope;
+    pool.window = *window;
+    pool.cap = Money::fromNano(row.columnInt(4));
+    pool.hard = row.columnInt(5) != 0;
+    pool.reservePercent = static_cast<int>(row.columnInt(6));
+    pool.zone = row.columnText(7);
+    pool.fiscalStartDay = static_cast<int>(row.columnInt(8));
+    pool.frozen = row.columnInt(9) != 0;
+    pool.archived = row.columnInt(10) != 0;
+    return pool;
+}
+
+Error guardFailed(std::int64_t account)
+{
+    return Error(ErrorCode::Refused,
+        fmt::format(
+            "The database refused a hold on account {}: its cap cannot pay it, although the "
+            "books in memory say so.",
+            account),
+        "Restart Headgate; it compares the books with the journal and says what differs.");
+}
+
+template <typename Make>
+Result<void> forEachRow(sqlite::Statement& statement, Make&& onRow)
+{
+    for (;;) {
+        const auto row = statement.step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return {};
+        }
+        if (Result<void> done = onRow(statement); !done) {
+            statement.reset();
+            return done;
+        }
+    }
+}
+
+} // namespace
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, bool powerSafe)
+{
+    auto connection = sqlite::Connection::open(
+        {.path = path, .powerSafe = powerSafe, .walAutocheckpointPages = 0, .vfs = {}});
+    if (!connection) {
+        return connection.error();
+    }
+    if (auto done = sqlite::migrate(*connection, schemaSteps, "ledger.db"); !done) {
+        return done.error();
+    }
+    std::unique_ptr<SqliteStore> store(new SqliteStore);
+    store->m_connection = std::move(*connection);
+    if (auto done = store->prepareAll(); !done) {
+        return done.error();
+    }
+    sqlite3* handle = store->m_connection.handle();
+    sqlite3_busy_timeout(handle, writeBusyTimeoutMs);
+    sqlite3_wal_hook(
+        handle,
+        [](void* self, sqlite3*, const char*, int frames) {
+            static_cast<SqliteStore*>(self)->m_walFrames = frames;
+            return SQLITE_OK;
+        },
+        store.get());
+    return store;
+}
+
+Result<void> SqliteStore::prepareAll()
+{
+    struct Wanted {
+        sqlite::Statement* statement;
+        std::string sql;
+    };
+    const std::array wanted{
+        Wanted{&m_upsertPool,
+            "INSERT INTO pool VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT (id) DO "
+            "UPDATE "
+            "SET name=?2, scope=?3, period=?4, cap=?5, hard=?6, reserve_percent=?7, zone=?8, "
+            "fiscal_start_day=?9, frozen=?10, archived=?11"},
+        Wanted{&m_updateLimits,
+            "UPDATE account SET limit_nano = ?2 + topped_up, "
+            "over_allowed = ifnull(settled + held > ?2 + topped_up, 0) WHERE pool_id = ?1"},
+        Wanted{&m_insertAccount,
+            "INSERT INTO account (id, pool_id, value, window_start_us, limit_nano) "
+            "VALUES (?1,?2,?3,?4,?5)"},
+        Wanted{&m_insertMember, "INSERT INTO account_set_member VALUES (?1,?2)"},
+        Wanted{&m_insertHold,
+            "INSERT INTO hold (id, request_id, attempt, state, amount, set_id, provider, model, "
+            "at_us) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)"},
+        Wanted{&m_updateHold,
+            "UPDATE hold SET state=?2, charged=?3, set_id=?4, ended_us=?5 "
+            "WHERE id=?1 AND state IN (0, 1)"},
+        Wanted{&m_insertEntry, "INSERT INTO entry VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"},
+        Wanted{&m_updateAccount,
+            "UPDATE account SET settled=settled+?2, held=held+?3, topped_up=topped_up+?4, "
+            "limit_nano=limit_nano+?4, carried=carried+?5, frozen=?6, over_allowed=CASE WHEN "
+            "limit_nano IS NULL OR settled+?2+held+?3 <= limit_nano+?4 THEN 0 "
+            "ELSE max(over_allowed, ?7) END "
+            "WHERE id=?1 AND (?8 IS NULL OR limit_nano IS NULL OR settled+held+?8 <= limit_nano)"},
+        Wanted{&m_findAccount,
+            fmt::format(
+                "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 AND value=?3",
+                accountColumns)},
+        Wanted{&m_findHold, fmt::format("SELECT {} FROM hold WHERE id=?1", holdColumns)},
+    };
+    for (const Wanted& one : wanted) {
+        auto statement = m_connection.prepare(one.sql);
+        if (!statement) {
+            return statement.error();
+        }
+        *one.statement = std::move(*statement);
+    }
+    return {};
+}
+
+Result<void> SqliteStore::write(const BatchRows& rows)
+{
+    auto transaction = sqlite::Transaction::begin(m_connection);
+    if (!transaction) {
+        return transaction.error();
+    }
+    using Step = Result<void> (SqliteStore::*)(const BatchRows&);
+    for (const Step step : {&SqliteStore::writePools, &SqliteStore::writeAccounts,
+             &SqliteStore::writeHolds, &SqliteStore::writeEntries, &SqliteStore::updateAccounts}) {
+        if (auto done = (this->*step)(rows); !done) {
+            return done;
+        }
+    }
+    return transaction->commit();
+}
+
+Result<void> SqliteStore::writePools(const BatchRows& rows)
+{
+    for (const PoolRow& row : rows.pools) {
+        const Pool& pool = row.pool;
+        m_upsertPool.bindAll(pool.id.value, pool.name, pool.scope.text(), pool.window.text(),
+            pool.cap.nano(), pool.hard ? 1 : 0, pool.reservePercent, pool.zone, pool.fiscalStartDay,
+            pool.frozen ? 1 : 0, pool.archived ? 1 : 0);
+        if (auto done = m_upsertPool.run(); !done) {
+            return done;
+        }
+        if (!row.limitChanged) {
+            continue;
+        }
+        m_updateLimits.bind(1, pool.id.value);
+        if (pool.hard && !isPerRequest(pool)) {
+            m_updateLimits.bind(2, pool.cap.nano());
+        } else {
+            m_updateLimits.bindNull(2);
+        }
+        if (auto done = m_updateLimits.run(); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::writeAccounts(const BatchRows& rows)
+{
+    for (const NewAccountRow& row : rows.newAccounts) {
+        m_insertAccount.bindAll(row.id, row.key.pool.value, row.key.value, row.key.windowStartUs);
+        if (row.limit) {
+            m_insertAccount.bind(5, row.limit->nano());
+        } else {
+            m_insertAccount.bindNull(5);
+        }
+        if (auto done = m_insertAccount.run(); !done) {
+            return done;
+        }
+    }
+    for (const AccountSetRow& set : rows.newSets) {
+        for (const std::int64_t account : set.accounts) {
+            if (auto done = m_insertMember.bindAll(set.id, account).run(); !done) {
+                return done;
+            }
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::writeHolds(const BatchRows& rows)
+{
+    for (const HoldRow& row : rows.newHolds) {
+        m_insertHold.bindAll(row.id.value, row.requestId, row.attempt, static_cast<int>(row.state),
+            row.amount.nano(), row.setId, row.provider, row.model, row.atUs);
+        if (auto done = m_insertHold.run(); !done) {
+            return done;
+        }
+    }
+    for (const HoldUpdateRow& row : rows.holdUpdates) {
+        const bool isOpen = row.state == HoldState::Held || row.state == HoldState::Dispatched;
+        m_updateHold.bindAll(
+            row.id.value, static_cast<int>(row.state), row.charged.nano(), row.setId, row.atUs);
+        if (isOpen) {
+            m_updateHold.bindNull(3).bindNull(5);
+        }
+        if (auto done = m_updateHold.run(); !done) {
+            return done;
+        }
+        if (m_connection.changes() != 1) {
+            return Error(ErrorCode::Corrupt,
+                fmt::format("Hold {} ended in the database, but not in memory.", row.id.value),
+                "Restart Headgate; it compares the books with the journal and says what differs.");
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::writeEntries(const BatchRows& rows)
+{
+    for (const EntryRow& row : rows.entries) {
+        m_insertEntry.bindAll(row.sequence, row.atUs, static_cast<int>(row.kind), row.carry ? 1 : 0,
+            row.hold.value, row.setId, row.held.nano(), row.settled.nano(), row.toppedUp.nano(),
+            row.actor, row.reason);
+        if (auto done = m_insertEntry.run(); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::updateAccounts(const BatchRows& rows)
+{
+    for (const AccountUpdateRow& row : rows.accountUpdates) {
+        m_updateAccount.bindAll(row.id, row.settled.nano(), row.held.nano(), row.toppedUp.nano(),
+            row.carried.nano(), row.frozen ? 1 : 0, row.mayExceed ? 1 : 0);
+        if (row.grantPeak) {
+            m_updateAccount.bind(8, row.grantPeak->nano());
+        } else {
+            m_updateAccount.bindNull(8);
+        }
+        if (auto done = m_updateAccount.run(); !done) {
+            // The table's CHECK is part of the guard.
+            return done.error().message.find("CHECK") == std::string::npos ? done.error()
+                                                                           : guardFailed(row.id);
+        }
+        if (m_connection.changes() != 1) {
+            return guardFailed(row.id);
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::probe()
+{
+    auto transaction = sqlite::Transaction::begin(m_connection);
+    if (!transaction) {
+        return transaction.error();
+    }
+    // Large enough to need new pages: an update in place would work on a full disk.
+    const auto done
+        = m_connection.exec("INSERT INTO scratch VALUES (zeroblob(65536)); DELETE FROM scratch");
+    return done ? transaction->commit() : done;
+}
+
+Result<StoredState> SqliteStore::load()
+{
+    StoredState state;
+    struct Counter {
+        std::int64_t* value;
+        const char* sql;
+    };
+    const std::array counters{
+        Counter{&state.lastSequence, "SELECT ifnull(max(seq), 0) FROM entry"},
+        Counter{&state.lastAtUs,
+            "SELECT ifnull((SELECT at_us FROM entry ORDER BY seq DESC LIMIT 1), 0)"},
+        Counter{&state.lastHold, "SELECT ifnull(max(id), 0) FROM hold"},
+        Counter{&state.lastAccount, "SELECT ifnull(max(id), 0) FROM account"},
+        Counter{&state.lastSet, "SELECT ifnull(max(set_id), 0) FROM account_set_member"},
+    };
+    for (const Counter& counter : counters) {
+        const auto value = m_connection.queryInt(counter.sql);
+        if (!value) {
+            return value.error();
+        }
+        *counter.value = *value;
+    }
+    if (auto done = loadPools(state); !done) {
+        return done.error();
+    }
+    if (auto done = loadHolds(state); !done) {
+        return done.error();
+    }
+    return state;
+}
+
+Result<void> SqliteStore::loadPools(StoredState& state)
+{
+    auto pools = m_connection.prepare(
+        "SELECT pool.*, (SELECT ifnull(sum(settled - carried), 0) FROM account "
+        "WHERE pool_id = pool.id) FROM pool ORDER BY id");
+    if (!pools) {
+        return pools.error();
+    }
+    const auto poolsDone = forEachRow(*pools, [&](const sqlite::Statement& row) -> Result<void> {
+        const auto pool = poolFrom(row);
+        if (!pool) {
+            return pool.error();
+        }
+        state.pools.push_back({*pool, Money::fromNano(row.columnInt(11))});
+        return {};
+    });
+    if (!poolsDone) {
+        return poolsDone;
+    }
+    auto accounts = m_connection.prepare(fmt::format(
+        "SELECT {} FROM account WHERE held <> 0 OR frozen = 1 OR id IN (SELECT account_id "
+        "FROM hold JOIN account_set_member USING (set_id) WHERE state IN (0, 1))",
+        accountColumns));
+    if (!accounts) {
+        return accounts.error();
+    }
+    return forEachRow(*accounts, [&](const sqlite::Statement& row) -> Result<void> {
+        state.busyAccounts.push_back(accountFrom(row));
+        return {};
+    });
+}
+
+Result<void> SqliteStore::loadHolds(StoredState& state)
+{
+    auto open = m_connection.prepare(
+        fmt::format("SELECT {} FROM hold WHERE state IN (0, 1) ORDER BY id", holdColumns));
+    auto recent = m_connection.prepare(
+        fmt::format("SELECT * FROM (SELECT {} FROM hold WHERE id > (SELECT max(id) FROM hold) - {} "
+                    "AND state NOT IN (0, 1)) ORDER BY 1",
+            holdColumns, recentHoldsLoaded));
+    auto members = m_connection.prepare(
+        "SELECT account_id FROM account_set_member WHERE set_id = ?1 ORDER BY account_id");
+    if (!open || !recent || !members) {
+        return !open ? open.error() : !recent ? recent.error() : members.error();
+    }
+    const auto openDone = forEachRow(*open, [&](const sqlite::Statement& row) -> Result<void> {
+        state.openHolds.push_back(holdFrom(row));
+        std::vector<std::int64_t> accounts;
+        members->bind(1, state.openHolds.back().setId);
+        const auto done
+            = forEachRow(*members, [&](const sqlite::Statement& member) -> Result<void> {
+                  accounts.push_back(member.columnInt(0));
+                  return {};
+              });
+        state.openHoldAccounts.push_back(std::move(accounts));
+        return done;
+    });
+    if (!openDone) {
+        return openDone;
+    }
+    return forEachRow(*recent, [&](const sqlite::Statement& row) -> Result<void> {
+        state.recentHolds.push_back(holdFrom(row));
+        return {};
+    });
+}
+
+Result<std::vector<AccountRow>> SqliteStore::loadAccounts(
+    PoolId pool, TimeUs windowStartUs, int limit)
+{
+    auto statement = m_connection.prepare(fmt::format(
+        "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 LIMIT ?3", accountColumns));
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bindAll(pool.value, windowStartUs, limit);
+    std::vector<AccountRow> rows;
+    const auto done = forEachRow(*statement, [&](const sqlite::Statement& row) -> Result<void> {
+        rows.push_back(accountFrom(row));
+        return {};
+    });
+    if (!done) {
+        return done.error();
+    }
+    return rows;
+}
+
+Result<std::optional<AccountRow>> SqliteStore::findAccount(const AccountKey& key)
+{
+    m_findAccount.bindAll(key.pool.value, key.windowStartUs, key.value);
+    const auto row = m_findAccount.step();
+    if (!row) {
+        return row.error();
+    }
+    std::optional<AccountRow> found;
+    if (*row) {
+        found = accountFrom(m_findAccount);
+        m_findAccount.reset();
+    }
+    return found;
+}
+
+Result<std::optional<HoldRow>> SqliteStore::findHold(HoldId hold)
+{
+    m_findHold.bind(1, hold.value);
+    const auto row = m_findHold.step();
+    if (!row) {
+        return row.error();
+    }
+    std::optional<HoldRow> found;
+    if (*row) {
+        found = holdFrom(m_findHold);
+        m_findHold.reset();
+    }
+    return found;
+}
+
+/// The journal's time rises with its numbers, so the place is found by halving.
+Result<std::int64_t> SqliteStore::firstSequenceSince(TimeUs atUs)
+{
+    auto probeAt
+        = m_connection.prepare("SELECT at_us FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT 1");
+    const auto last = m_connection.queryInt("SELECT ifnull(max(seq), 0) FROM entry");
+    if (!probeAt || !last) {
+        return !probeAt ? probeAt.error() : last.error();
+    }
+    std::int64_t low = 0;
+    std::int64_t high = *last + 1;
+    while (low < high) {
+        const std::int64_t middle = low + (high - low) / 2;
+        const auto row = probeAt->bind(1, middle).step();
+        if (!row) {
+            return row.error();
+        }
+        const bool isEarlier = *row && probeAt->columnInt(0) < atUs;
+        probeAt->reset();
+        if (isEarlier) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+Result<std::vector<Usage>> SqliteStore::usageSince(PoolId pool, TimeUs sinceUs)
+{
+    std::string sql
+        = "SELECT value, sum(settled - carried) FROM account WHERE pool_id=?1 GROUP BY value";
+    std::int64_t first = 0;
+    if (sinceUs > 0) {
+        const auto sequence = firstSequenceSince(sinceUs);
+        if (!sequence) {
+            return sequence.error();
+        }
+        first = *sequence;
+        sql = "SELECT account.value, sum(entry.settled_delta) FROM entry "
+              "JOIN account_set_member USING (set_id) JOIN account ON account.id = account_id "
+              "WHERE entry.seq >= ?2 AND entry.carry = 0 AND account.pool_id = ?1 GROUP BY 1";
+    }
+    auto statement = m_connection.prepare(sql);
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bind(1, pool.value);
+    if (sinceUs > 0) {
+        statement->bind(2, first);
+    }
+    std::vector<Usage> usage;
+    const auto done = forEachRow(*statement, [&](const sqlite::Statement& row) -> Result<void> {
+        usage.push_back({row.columnText(0), Money::fromNano(row.columnInt(1))});
+        return {};
+    });
+    if (!done) {
+        return done.error();
+    }
+    return usage;
+}
+
+Result<void> SqliteStore::seal()
+{
+    auto transaction = sqlite::Transaction::begin(m_connection);
+    if (!transaction) {
+        return transaction.error();
+    }
+    const auto done = m_connection.exec(
+        "UPDATE account SET base_settled = settled, base_held = held, base_topped_up = topped_up "
+        "WHERE base_settled <> settled OR base_held <> held OR base_topped_up <> topped_up;"
+        "UPDATE meta SET value = (SELECT ifnull(max(seq), 0) FROM entry) "
+        "WHERE name = 'sealed_sequence'");
+    return done ? transaction->commit() : done;
+}
+
+void SqliteStore::checkpointWhenLong()
+{
+    if (m_walFrames < m_walFramesAtCheckpoint) {
+        m_walFramesAtCheckpoint = 0; // the log started over
+    }
+    const int threshold = std::max(walFramesLong, m_walFramesAtCheckpoint + walFramesStep);
+    if (m_walFrames < threshold) {
+        return;
+    }
+    sqlite3_wal_checkpoint_v2(
+        m_connection.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    m_walFramesAtCheckpoint = m_walFrames;
+}
+
+} // namespace headgate::ledger

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// ledger.db: the write connection (ledger thread only), its schema and checkpoints, and the checks
+// that rebuild balances from the journal. Never deletes or edits a journal line: triggers forbid
+// it.
+
+#include "core/base/sqlite.h"
+#include "core/ledger/store.h"
+
+namespace headgate::ledger {
+
+/// The format this program writes.
+inline constexpr int ledgerFormat = 1;
+
+class SqliteStore final : public LedgerStore {
+public:
+    [[nodiscard]] static Result<std::unique_ptr<SqliteStore>> open(
+        const std::string& path, bool powerSafe);
+
+    [[nodiscard]] Result<void> write(const BatchRows& rows) override;
+    [[nodiscard]] Result<void> probe() override;
+    [[nodiscard]] Result<StoredState> load() override;
+    [[nodiscard]] Result<std::vector<AccountRow>> loadAccounts(
+        PoolId pool, TimeUs windowStartUs, int limit) override;
+    [[nodiscard]] Result<std::optional<AccountRow>> findAccount(const AccountKey& key) override;
+    [[nodiscard]] Result<std::optional<HoldRow>> findHold(HoldId hold) override;
+    [[nodiscard]] Result<std::vector<Usage>> usageSince(PoolId pool, TimeUs sinceUs) override;
+
+    /// Compares balances with the journal since the last seal; differences are an error (Corrupt).
+    [[nodiscard]] Result<void> compareWithJournal();
+    /// Remembers that everything up to now was compared, so that the next start reads less.
+    [[nodiscard]] Result<void> seal();
+    /// A short PASSIVE checkpoint when the write-ahead log has grown; between batches.
+    void checkpointWhenLong();
+
+private:
+    SqliteStore() = default;
+    [[nodiscard]] Result<void> prepareAll();
+    [[nodiscard]] Result<void> writePools(const BatchRows& rows);
+    [[nodiscard]] Result<void> writeAccounts(const BatchRows& rows);
+    [[nodiscard]] Result<void> writeHolds(const BatchRows& rows);
+    [[nodiscard]] Result<void> writeEntries(const BatchRows& rows);
+    [[nodiscard]] Result<void> updateAccounts(const BatchRows& rows);
+    [[nodiscard]] Result<void> loadPools(StoredState& state);
+    [[nodiscard]] Result<void> loadHolds(StoredState& state);
+    [[nodiscard]] Result<std::int64_t> firstSequenceSince(TimeUs atUs);
+
+    sqlite::Connection m_connection;
+    sqlite::Statement m_insertAccount, m_insertMember, m_insertHold, m_updateHold, m_insertEntry,
+        m_updateAccount, m_findAccount, m_findHold, m_upsertPool, m_updateLimits;
+    int m_walFrames = 0; ///< of the last commit
+    int m_walFramesAtCheckpoint = 0;
+};
+
+/// Opens for reading beside a running ledger, or a closed file.
+[[nodiscard]] Result<sqlite::Connection> openForReading(const std::string& path);
+[[nodiscard]] Result<VerifyReport> verifyConnection(const sqlite::Connection& connection);
+[[nodiscard]] Result<std::vector<Entry>> readJournal(const sqlite::Connection& connection,
+    std::optional<PoolId> pool, std::int64_t beforeSequence, int limit);
+
+} // namespace headgate::ledger

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/ledger/schema.h"
+#include "core/ledger/sqlite_store.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace headgate::ledger {
+
+namespace {
+
+/// More lines than this help nobody.
+constexpr int differencesMax = 100;
+
+/// Sums of journal lines after `?1` by account, beside the stored balances. Lines are summed by set
+/// first: there are far fewer sets than lines.
+constexpr const char* balancesSql = R"sql(
+WITH by_set AS (
+    SELECT set_id, sum(held_delta) AS held, sum(settled_delta) AS settled, sum(topped_delta) AS topped
+    FROM entry WHERE seq > ?1 AND set_id <> 0 GROUP BY set_id),
+by_account AS (
+    SELECT account_id, sum(held) AS held, sum(settled) AS settled, sum(topped) AS topped
+    FROM by_set JOIN account_set_member USING (set_id) GROUP BY account_id)
+SELECT account.id, pool.name, account.value, account.settled, account.held, account.topped_up,
+    ifnull(by_account.settled, 0) + ?2 * base_settled,
+    ifnull(by_account.held, 0) + ?2 * base_held,
+    ifnull(by_account.topped, 0) + ?2 * base_topped_up
+FROM account LEFT JOIN by_account ON account_id = account.id LEFT JOIN pool ON pool.id = pool_id
+WHERE account.settled <> ifnull(by_account.settled, 0) + ?2 * base_settled
+    OR account.held <> ifnull(by_account.held, 0) + ?2 * base_held
+    OR account.topped_up <> ifnull(by_account.topped, 0) + ?2 * base_topped_up
+LIMIT ?3)sql";
+
+/// Each hold against its own journal lines: open ones hold their amount, ended ones hold nothing
+/// and charged what the hold says. Moves between accounts cancel out.
+constexpr const char* holdsSql = R"sql(
+SELECT hold.id, hold.amount, hold.state, ifnull(hold.charged, 0), ifnull(sums.held, 0),
+    ifnull(sums.settled, 0), ifnull(sums.made, 0)
+FROM hold LEFT JOIN (
+    SELECT hold_id, sum(held_delta) AS held, sum(settled_delta) AS settled, sum(kind = 0) AS made
+    FROM entry WHERE hold_id <> 0 GROUP BY hold_id) AS sums ON sums.hold_id = hold.id
+WHERE ifnull(sums.held, 0) <> CASE WHEN state IN (0, 1) THEN amount ELSE 0 END
+    OR ifnull(sums.settled, 0) <> ifnull(charged, 0) OR ifnull(sums.made, 0) <> 1
+LIMIT ?1)sql";
+
+constexpr const char* orphansSql = R"sql(
+SELECT count(*) FROM entry WHERE hold_id <> 0 AND hold_id NOT IN (SELECT id FROM hold))sql";
+
+constexpr const char* timeSql = R"sql(
+SELECT count(*) FROM (SELECT at_us - lag(at_us) OVER (ORDER BY seq) AS step FROM entry)
+WHERE step <= 0)sql";
+
+Result<void> collectBalances(
+    const sqlite::Connection& connection, bool sinceSeal, std::vector<std::string>& differences)
+{
+    std::int64_t from = 0;
+    if (sinceSeal) {
+        const auto sealed
+            = connection.queryInt("SELECT value FROM meta WHERE name = 'sealed_sequence'");
+        if (!sealed) {
+            return sealed.error();
+        }
+        from = *sealed;
+    }
+    auto statement = connection.prepare(balancesSql);
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bindAll(from, sinceSeal ? 1 : 0, differencesMax);
+    for (;;) {
+        const auto row = statement->step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return {};
+        }
+        const auto money
+            = [&](int column) { return Money::fromNano(statement->columnInt(column)).toDecimal(); };
+        differences.push_back(fmt::format(
+            "Account {} (pool \"{}\", value \"{}\"): stored settled {}, held {}, topped up {}; the "
+            "journal says settled {}, held {}, topped up {}.",
+            statement->columnInt(0), statement->columnText(1), statement->columnText(2), money(3),
+            money(4), money(5), money(6), money(7), money(8)));
+    }
+}
+
+Result<void> collectHolds(
+    const sqlite::Connection& connection, std::vector<std::string>& differences)
+{
+    auto statement = connection.prepare(holdsSql);
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bind(1, differencesMax);
+    for (;;) {
+        const auto row = statement->step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return {};
+        }
+        const auto money
+            = [&](int column) { return Money::fromNano(statement->columnInt(column)).toDecimal(); };
+        differences.push_back(fmt::format("Hold {} ({}, amount {}, charged {}): the journal holds "
+                                          "{}, charged {}, in {} hold lines.",
+            statement->columnInt(0), holdStateName(static_cast<HoldState>(statement->columnInt(2))),
+            money(1), money(3), money(4), money(5), statement->columnInt(6)));
+    }
+}
+
+Result<void> collectCounts(const sqlite::Connection& connection, VerifyReport& report)
+{
+    std::int64_t settledNano = 0;
+    struct Counter {
+        std::int64_t* value;
+        const char* sql;
+    };
+    const std::array counters{
+        Counter{&report.entries, "SELECT count(*) FROM entry"},
+        Counter{&report.holds, "SELECT count(*) FROM hold"},
+        Counter{&report.accounts, "SELECT count(*) FROM account"},
+        Counter{&report.openHolds, "SELECT count(*) FROM hold WHERE state IN (0, 1)"},
+        Counter{&settledNano, "SELECT ifnull(sum(charged), 0) FROM hold"},
+    };
+    for (const Counter& counter : counters) {
+        const auto value = connection.queryInt(counter.sql);
+        if (!value) {
+            return value.error();
+        }
+        *counter.value = *value;
+    }
+    report.settledTotal = Money::fromNano(settledNano);
+    return {};
+}
+
+Entry entryFrom(const sqlite::Statement& row)
+{
+    Entry entry;
+    entry.sequence = row.columnInt(0);
+    entry.atUs = row.columnInt(1);
+    entry.kind = static_cast<EntryKind>(row.columnInt(2));
+    entry.hold = HoldId{row.columnInt(3)};
+    entry.requestId = row.columnText(4);
+    entry.heldDelta = Money::fromNano(row.columnInt(5));
+    entry.settledDelta = Money::fromNano(row.columnInt(6));
+    entry.toppedUpDelta = Money::fromNano(row.columnInt(7));
+    entry.actor = row.columnText(8);
+    entry.reason = row.columnText(9);
+    return entry;
+}
+
+Result<void> readAccounts(sqlite::Statement& members, std::int64_t setId, Entry& entry)
+{
+    members.bind(1, setId);
+    for (;;) {
+        const auto row = members.step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return {};
+        }
+        entry.accounts.push_back(
+            {PoolId{members.columnInt(0)}, members.columnText(1), members.columnInt(2)});
+    }
+}
+
+} // namespace
+
+Result<void> SqliteStore::compareWithJournal()
+{
+    std::vector<std::string> differences;
+    if (auto done = collectBalances(m_connection, true, differences); !done) {
+        return done;
+    }
+    if (differences.empty()) {
+        return {};
+    }
+    return Error(ErrorCode::Corrupt,
+        fmt::format("The balances in {} differ from its journal: {}", m_connection.path(),
+            differences.front()),
+        "Nothing was changed and nothing is admitted. Restore a backup, or run "
+        "\"headgate ledger verify\" for the whole list.");
+}
+
+Result<sqlite::Connection> openForReading(const std::string& path)
+{
+    auto connection = sqlite::Connection::open({.path = path, .readOnly = true, .vfs = {}});
+    if (!connection) {
+        return connection;
+    }
+    if (auto done = sqlite::requireVersion(*connection, ledgerFormat, "ledger.db"); !done) {
+        return done.error();
+    }
+    return connection;
+}
+
+Result<VerifyReport> verifyConnection(const sqlite::Connection& connection)
+{
+    auto snapshot = sqlite::Transaction::begin(connection, sqlite::Transaction::Mode::Read);
+    if (!snapshot) {
+        return snapshot.error();
+    }
+    VerifyReport report;
+    if (auto done = collectCounts(connection, report); !done) {
+        return done.error();
+    }
+    if (auto done = collectBalances(connection, false, report.differences); !done) {
+        return done.error();
+    }
+    if (auto done = collectHolds(connection, report.differences); !done) {
+        return done.error();
+    }
+    const auto orphans = connection.queryInt(orphansSql);
+    const auto backwards = connection.queryInt(timeSql);
+    if (!orphans || !backwards) {
+        return !orphans ? orphans.error() : backwards.error();
+    }
+    if (*orphans != 0) {
+        report.differences.push_back(
+            fmt::format("{} journal lines name holds that do not exist.", *orphans));
+    }
+    if (*backwards != 0) {
+        report.differences.push_back(
+            fmt::format("The journal's time goes back at {} places.", *backwards));
+    }
+    report.ok = report.differences.empty();
+    return report;
+}
+
+Result<std::vector<Entry>> readJournal(const sqlite::Connection& connection,
+    std::optional<PoolId> pool, std::int64_t beforeSequence, int limit)
+{
+    const std::string ofPool = pool ? "AND EXISTS (SELECT 1 FROM account_set_member AS m JOIN "
+                                      "account ON account.id = m.account_id "
+                                      "WHERE m.set_id = entry.set_id AND pool_id = ?3) "
+                                    : std::string();
+    auto statement = connection.prepare(
+        "SELECT seq, entry.at_us, kind, hold_id, ifnull(request_id, ''), held_delta, "
+        "settled_delta, "
+        "topped_delta, actor, reason, entry.set_id FROM entry LEFT JOIN hold ON hold.id = hold_id "
+        "WHERE (?1 = 0 OR seq < ?1) "
+        + ofPool + "ORDER BY seq DESC LIMIT ?2");
+    auto members = connection.prepare("SELECT pool_id, value, window_start_us FROM "
+                                      "account_set_member JOIN account ON account.id = "
+                                      "account_id WHERE set_id = ?1 ORDER BY pool_id");
+    if (!statement || !members) {
+        return !statement ? statement.error() : members.error();
+    }
+    statement->bindAll(beforeSequence, limit);
+    if (pool) {
+        statement->bind(3, pool->value);
+    }
+    std::vector<Entry> entries;
+    for (;;) {
+        const auto row = statement->step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return entries;
+        }
+        entries.push_back(entryFrom(*statement));
+        if (auto done = readAccounts(*members, statement->columnInt(10), entries.back()); !done) {
+            return done.error();
+        }
+    }
+}
+
+} // namespace headgate::ledger
