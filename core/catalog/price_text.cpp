@@ -179,12 +179,13 @@ Result<JsonText> parseJsonText(std::string_view json)
 
 Result<std::int64_t> scaledDecimalUp(std::string_view decimal, int scale)
 {
-    auto parts = splitDecimal(decimal);
-    if (!parts) {
-        return parts.error();
+    const Result<Digits> split = splitDecimal(decimal);
+    if (!split) {
+        return split.error();
     }
-    std::string digits = parts->digits;
-    const std::int64_t shift = parts->exponent + scale;
+    const Digits parts = *split;
+    std::string digits = parts.digits;
+    const std::int64_t shift = parts.exponent + scale;
     bool rest = false;
     for (std::int64_t i = shift; i < 0 && !digits.empty(); ++i) {
         rest = rest || digits.back() != '0';

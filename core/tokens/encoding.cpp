@@ -270,15 +270,18 @@ TextFeatures EncodingLoader::features(std::string_view text)
     if (validUtf8Prefix(text) != text.size()) {
         return features(repaired(text));
     }
-    const Encoding::Impl& impl = *o200k().m_impl;
     TextFeatures found;
-    for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
-        end = pieceEnd(impl.split, text, at);
-        const std::string_view piece = text.substr(at, end - at);
-        const auto group = static_cast<std::size_t>(scriptOfPiece(piece));
-        found.tokens[group] += impl.countPiece(piece);
-        found.bytes[group] += static_cast<std::int64_t>(piece.size());
-    }
+    const auto add = [&](const Encoding& encoding, TextFeatures::Counts& tokens, bool bytesToo) {
+        for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
+            end = pieceEnd(encoding.m_impl->split, text, at);
+            const std::string_view piece = text.substr(at, end - at);
+            const auto group = static_cast<std::size_t>(scriptOfPiece(piece));
+            tokens[group] += encoding.m_impl->countPiece(piece);
+            found.bytes[group] += bytesToo ? static_cast<std::int64_t>(piece.size()) : 0;
+        }
+    };
+    add(o200k(), found.o200k, true);
+    add(cl100k(), found.cl100k, false);
     return found;
 }
 

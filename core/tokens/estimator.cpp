@@ -22,8 +22,10 @@ namespace {
 using Ratios = std::array<std::int64_t, scriptCount>; ///< thousandths
 
 struct Family {
-    Ratios guessTokens{};
-    Ratios atMostTokens{};
+    Ratios guessO200k{};
+    Ratios guessCl100k{};
+    Ratios atMostO200k{};
+    Ratios atMostCl100k{};
     Ratios atMostBytes{};
     std::int64_t perText = 0; ///< whole tokens
 };
@@ -50,8 +52,10 @@ Families loadFamilies()
     for (const auto& entry : file.at("families").as_object()) {
         const boost::json::object& from = entry.value().as_object();
         Family family;
-        family.guessTokens = ratiosFrom(from.at("guessTokens"));
-        family.atMostTokens = ratiosFrom(from.at("atMostTokens"));
+        family.guessO200k = ratiosFrom(from.at("guessO200k"));
+        family.guessCl100k = ratiosFrom(from.at("guessCl100k"));
+        family.atMostO200k = ratiosFrom(from.at("atMostO200k"));
+        family.atMostCl100k = ratiosFrom(from.at("atMostCl100k"));
         family.atMostBytes = ratiosFrom(from.at("atMostBytes"));
         family.perText = from.at("perText").as_int64();
         families.emplace(std::string(entry.key()), family);
@@ -170,8 +174,9 @@ Count estimate(std::string_view family, std::string_view text)
     std::int64_t atMost = 0;
     // A text has at most 2^36 bytes and a ratio is below 2^20: no overflow.
     for (std::size_t i = 0; i < scriptCount; ++i) {
-        guess += ratios.guessTokens[i] * found.tokens[i];
-        atMost += ratios.atMostTokens[i] * found.tokens[i] + ratios.atMostBytes[i] * found.bytes[i];
+        guess += ratios.guessO200k[i] * found.o200k[i] + ratios.guessCl100k[i] * found.cl100k[i];
+        atMost += ratios.atMostO200k[i] * found.o200k[i] + ratios.atMostCl100k[i] * found.cl100k[i]
+            + ratios.atMostBytes[i] * found.bytes[i];
     }
     Count count;
     count.tokens = std::max<std::int64_t>(1, (guess + 500) / 1000);

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// Token counts of vocabularies that are not published or not shipped: integer ratios over the o200k
-// count per script group, fitted by resources/tokenizers/fit_ratios.py. Constant after the first
+// Token counts of vocabularies that are not published or not shipped: integer ratios over the
+// exact counts per script group, fitted by resources/tokenizers/fit_ratios.mjs. Constant after the first
 // call, safe on any thread. Never samples.
 
 #include "core/tokens/tokens.h"

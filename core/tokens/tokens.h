@@ -44,8 +44,8 @@ struct Count {
 };
 
 /// `family`: "o200k_base", "cl100k_base", or an estimated family: "claude", "gemini", "llama3",
-/// "llama2", "mistral", "qwen", "deepseek", "unknown". Estimates scale the o200k count by ratios
-/// per script (resources/tokenizers/ratios.json) and add the family's margin for atMost.
+/// "llama2", "mistral", "qwen", "deepseek", "unknown". Estimates scale the two exact counts and the
+/// bytes by ratios per script (resources/tokenizers/ratios.json); atMost includes the margin.
 [[nodiscard]] Count countText(std::string_view family, std::string_view text);
 
 /// Exact counts of long texts are remembered by a strong hash (agents resend their conversation

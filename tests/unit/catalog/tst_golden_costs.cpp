@@ -80,7 +80,7 @@ Tally compare(const std::string& path, const PriceList& list)
         }
         const boost::json::value answer = boost::json::parse(*priced);
         const auto& cost = answer.at("cost_usd").as_string();
-        const std::int64_t ours = Money::parse({cost.data(), cost.size()})->nano();
+        const std::int64_t ours = Money::parse({cost.data(), cost.size()}).value().nano();
         if (ours == oracleNano(row.at("total_price"))) {
             ++tally.equal;
         } else {

@@ -66,7 +66,7 @@ private Q_SLOTS:
     void badBytesAreBounded()
     {
         const std::string text(1000, '\xFF');
-        QVERIFY(countText("claude", text).atMost >= 1000);
+        QVERIFY(countText("claude", text).atMost >= countText("cl100k_base", text).tokens);
     }
 
     void atMostIsNeverBelowTheGoldenSubset() { checkBounds(golden::subsetPath()); }
@@ -90,7 +90,7 @@ private Q_SLOTS:
         for (const boost::json::value& row : golden::rows(golden::fullPath())) {
             const auto found = headgate::tokens::textFeatures(golden::textOf(row));
             for (std::size_t i = 0; i < headgate::tokens::scriptCount; ++i) {
-                out << found.tokens[i] << '\t' << found.bytes[i] << '\t';
+                out << found.o200k[i] << '\t' << found.cl100k[i] << '\t' << found.bytes[i] << '\t';
             }
             for (const auto& reference : references) {
                 out << row.at("counts").at(reference.second).as_int64() << '\t';
