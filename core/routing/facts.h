@@ -5,9 +5,11 @@
 // Features of a request, computed once: same bytes, same facts. Later decisions (replay, dry run)
 // need the facts only, never the text. Pure; safe on any thread.
 
+#include "core/tokens/tokens.h"
 #include "core/wire/chat_request.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,14 +17,27 @@
 namespace headgate::routing {
 
 enum class TaskType {
-    Classification, Extraction, Formatting, Translation, Summarisation, QuestionAnswering, Writing,
-    CodeGeneration, CodeExplanation, CodeFix, Maths, Reasoning, ToolRouting, Chat
+    Classification,
+    Extraction,
+    Formatting,
+    Translation,
+    Summarisation,
+    QuestionAnswering,
+    Writing,
+    CodeGeneration,
+    CodeExplanation,
+    CodeFix,
+    Maths,
+    Reasoning,
+    ToolRouting,
+    Chat
 };
 [[nodiscard]] const char* taskTypeName(TaskType type); ///< "classification", "code_fix", …
 [[nodiscard]] std::optional<TaskType> taskTypeFromName(std::string_view name);
 [[nodiscard]] int defaultTier(TaskType type); ///< what an operator starts from
 
-/// Counts and flags over the request. Percentages and scores are integers, so that a replay is exact.
+/// Counts and flags over the request. Percentages and scores are integers, so that a replay is
+/// exact.
 struct Facts {
     std::int64_t inputTokens = 0; ///< best guess, o200k
     std::int64_t lastUserTokens = 0;
@@ -75,6 +90,10 @@ struct RequestHints {
 };
 
 [[nodiscard]] Facts extractFacts(const wire::ChatRequest& request, const RequestHints& hints);
+
+/// All text of a request that is billed as input, with the chat framing of OpenAI's published
+/// formula (per message, role, name, reply). Images, audio and files are not in it.
+[[nodiscard]] tokens::Count countInput(const wire::ChatRequest& request, std::string_view family);
 
 /// For storage beside the decision and for replay; round-trips.
 [[nodiscard]] std::string factsToJson(const Facts& facts);

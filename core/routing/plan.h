@@ -38,9 +38,26 @@ struct PlanInput {
 
 enum class Lost {
     None, ///< chosen
-    Disabled, ProviderDisabled, NoKey, NotInRule, TierTooLow, TierTooHigh, NoTools, NoImages, NoAudio,
-    NoJsonSchema, ContextTooSmall, Unpriced, DoesNotFit, OutputTooSmall, Dearer, NotAsked, Excluded,
-    Embedding
+    Disabled,
+    ProviderDisabled,
+    NoKey,
+    NotInRule,
+    TierTooLow,
+    TierTooHigh,
+    NoTools,
+    NoImages,
+    NoAudio,
+    NoJsonSchema,
+    ContextTooSmall,
+    Unpriced,
+    DoesNotFit,
+    OutputTooSmall,
+    Dearer,
+    NotAsked,
+    Excluded,
+    Embedding,
+    NoFiles,
+    NoLogprobs
 };
 [[nodiscard]] const char* lostName(Lost lost); ///< "unpriced", "dearer", …
 
@@ -63,7 +80,8 @@ enum class Outcome {
     RefuseUnknownModel,
     RefuseNoCapable
 };
-[[nodiscard]] const char* outcomeName(Outcome outcome); ///< "route", "downgrade", "refuse_budget", …
+[[nodiscard]] const char* outcomeName(
+    Outcome outcome); ///< "route", "downgrade", "refuse_budget", …
 
 struct Plan {
     Outcome outcome = Outcome::RefuseNoCapable;

@@ -54,7 +54,7 @@ struct Rule {
 struct Policy {
     std::vector<Rule> rules;
     /// Difficulty at which a higher tier is wanted: {300, 600, 850} → tiers 2, 3, 4.
-    std::vector<int> tierThresholds {300, 600, 850};
+    std::vector<int> tierThresholds{300, 600, 850};
     std::map<std::string, int> taskTiers; ///< task type name → least tier; empty: defaults
     bool mayDowngrade = true; ///< a cheaper model when the wanted one does not fit
     bool mayDowngradeExplicit = false; ///< also when the client named a model
@@ -62,6 +62,17 @@ struct Policy {
     std::int64_t leastUsefulOutput = 16; ///< a ceiling fitted below this is not worth a call
     std::string baselineModel; ///< savings are measured against it; empty: dearest enabled model
 };
+
+/// What conditions are held against.
+struct MatchContext {
+    const Facts* facts = nullptr;
+    const ledger::Identity* identity = nullptr;
+    TimeUs nowUs = 0;
+    int budgetUsedPercent = 0; ///< of the tightest hard pool; 0 when there is none
+};
+[[nodiscard]] bool matches(const Condition& condition, const MatchContext& context);
+/// The first rule that matches; null when none does.
+[[nodiscard]] const Rule* matchingRule(const Policy& policy, const MatchContext& context);
 
 [[nodiscard]] std::string policyToJson(const Policy& policy); ///< indented
 /// Errors name the rule and the field; unknown fields are errors, so that a typing slip is seen.

@@ -73,11 +73,14 @@ struct ChatRequest {
 /// 1…128, depth or counts above limits.h. `body` needs no padding.
 [[nodiscard]] Result<ChatRequest> readChatRequest(std::string_view body);
 
+/// The field an error of readChatRequest() is about ("messages[2].content"); empty when none.
+[[nodiscard]] std::string offendingField(const Error& error);
+
 struct ChatEdits {
     std::string model; ///< always written
-    std::optional<std::int64_t> outputCeiling; ///< per choice; written into max_completion_tokens or
-                                               ///< max_tokens, whichever the client used (both if
-                                               ///< both), else `ceilingField` is added
+    std::optional<std::int64_t> outputCeiling; ///< per choice; written into max_completion_tokens
+                                               ///< or max_tokens, whichever the client used (both
+                                               ///< if both), else `ceilingField` is added
     std::string ceilingField = "max_completion_tokens";
     bool injectUsage = false; ///< stream_options.include_usage = true
 };

@@ -103,6 +103,8 @@ public:
     [[nodiscard]] bool skip(JsonValue value);
     /// Validates a value and says where it lies.
     [[nodiscard]] bool skip(JsonValue value, TextSpan& span);
+    /// Where the value ends that began at `span` and was read to its end just now.
+    [[nodiscard]] std::size_t endOfLast(TextSpan span);
     /// The literal of a scalar that is not read as a string: number, true, false, null.
     [[nodiscard]] std::string_view token(JsonValue value) const;
     [[nodiscard]] TextSpan tokenSpan(JsonValue value) const;
@@ -121,11 +123,7 @@ public:
 private:
     struct Buffers;
     struct Deeper {
-        explicit Deeper(JsonReader& reader)
-            : m_reader(reader)
-        {
-            ++m_reader.m_depth;
-        }
+        explicit Deeper(JsonReader& reader) : m_reader(reader) { ++m_reader.m_depth; }
         ~Deeper() { --m_reader.m_depth; }
         Deeper(const Deeper&) = delete;
         Deeper& operator=(const Deeper&) = delete;

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/routing/candidates.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace headgate::routing {
+
+namespace {
+
+constexpr std::int64_t contextUnknownTokens = 128'000;
+/// Hidden thinking is output too; without room for it a reasoning model returns nothing.
+constexpr std::int64_t reasoningTokens = 500;
+constexpr std::int64_t tokensMost = 1'000'000'000'000;
+
+/// The most tokens that one image can cost, as the vendors publish it, by the start of the model's
+/// name; the first match counts. Models that are not listed have no published maximum.
+struct ImageLimit {
+    std::string_view prefix;
+    std::int64_t tokensMax;
+};
+constexpr std::array imageLimits{
+    ImageLimit{"gpt-4o-mini", 48'169}, // 2,833 + 8 tiles of 5,667
+    ImageLimit{"gpt-4.1-mini", 2'489}, // 1,536 patches × 1.62
+    ImageLimit{"gpt-4.1-nano", 3'779}, // 1,536 patches × 2.46
+    ImageLimit{"gpt-4", 1'445}, // 85 + 8 tiles of 170
+    ImageLimit{"gpt-5", 3'779}, // the dearest of its sizes
+    ImageLimit{"o4-mini", 2'642}, // 1,536 patches × 1.72
+    ImageLimit{"o1", 1'445},
+    ImageLimit{"o3", 1'445},
+    ImageLimit{"claude", 4'784},
+};
+
+std::optional<std::int64_t> imageTokensMax(const catalog::Model& model)
+{
+    for (const ImageLimit& limit : imageLimits) {
+        if (std::string_view(model.name).starts_with(limit.prefix)) {
+            return limit.tokensMax;
+        }
+    }
+    return std::nullopt;
+}
+
+bool isLoopback(std::string_view url)
+{
+    const std::size_t scheme = url.find("://");
+    std::string_view host = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+    host = host.substr(0, host.find_first_of("/?#"));
+    if (host.find('@') != std::string_view::npos) {
+        return false;
+    }
+    if (host.starts_with("[::1]")) {
+        return true;
+    }
+    host = host.substr(0, host.find(':'));
+    return host == "localhost"
+        || (host.starts_with("127.")
+            && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+bool isNamed(const std::vector<std::string>& names, const catalog::Model& model)
+{
+    const std::string id = model.id();
+    return std::any_of(names.begin(), names.end(),
+        [&](const std::string& name) { return name == id || name == model.name; });
+}
+
+void lose(Option& option, Lost lost, std::string why)
+{
+    option.candidate.lost = lost;
+    option.candidate.why = std::move(why);
+}
+
+bool available(const Frame& frame, Option& option)
+{
+    const catalog::Model& model = *option.model;
+    const catalog::Provider* provider = frame.input.catalog->provider(model.provider);
+    if (model.embedding) {
+        lose(option, Lost::Embedding, "It makes embeddings, not answers.");
+    } else if (!model.enabled) {
+        lose(option, Lost::Disabled, "It is switched off in the catalog.");
+    } else if (provider == nullptr || !provider->enabled) {
+        lose(option, Lost::ProviderDisabled, "Its provider is switched off or missing.");
+    } else if (!isUsable(*provider)) {
+        lose(option, Lost::NoKey, "Its provider has no key.");
+    } else if (frame.input.excludedModels.contains(model.id())) {
+        lose(option, Lost::Excluded, "It failed a moment ago.");
+    } else if (!frame.isExplicit && provider->simulated && frame.realProviders) {
+        lose(option, Lost::NotAsked,
+            "The simulated provider answers only while no real provider is set up.");
+    } else if (!frame.isExplicit && frame.rule != nullptr && !frame.rule->models.empty()
+        && !isNamed(frame.rule->models, model)) {
+        lose(option, Lost::NotInRule, "The rule does not list it.");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/// Hard pools want a published maximum for every part (ledger.md, "The bound").
+bool partsBounded(const Frame& frame, Option& option)
+{
+    const Facts& facts = *frame.input.facts;
+    const catalog::Model& model = *option.model;
+    if (facts.images + facts.audio + facts.files == 0) {
+        return true;
+    }
+    const ledger::Target target{model.provider, model.name, model.tier};
+    if (!frame.input.budget(target).hasHardPool()) {
+        return true;
+    }
+    if (facts.images > 0 && !imageTokensMax(model)) {
+        lose(option, Lost::NoImages,
+            "No published maximum cost of an image is known, and a hard pool applies.");
+        return false;
+    }
+    if (facts.audio > 0) {
+        lose(option, Lost::NoAudio,
+            "No published maximum cost of audio is known, and a hard pool applies.");
+        return false;
+    }
+    if (facts.files > 0) {
+        lose(option, Lost::NoFiles,
+            "No published maximum cost of a file is known, and a hard pool applies.");
+        return false;
+    }
+    return true;
+}
+
+/// What the catalog says a model can do. An explicitly named model is taken at the client's word:
+/// the catalog may be behind the provider.
+bool able(const Frame& frame, Option& option)
+{
+    const Facts& facts = *frame.input.facts;
+    const catalog::Capabilities& can = option.model->can;
+    if (frame.isExplicit) {
+        return partsBounded(frame, option);
+    }
+    if (facts.tools > 0 && !can.tools) {
+        lose(option, Lost::NoTools, "It cannot call tools.");
+    } else if (facts.images > 0 && !can.images) {
+        lose(option, Lost::NoImages, "It cannot read images.");
+    } else if (facts.audio > 0 && !can.audio) {
+        lose(option, Lost::NoAudio, "It cannot hear audio.");
+    } else if (facts.jsonSchema && !can.jsonSchema) {
+        lose(option, Lost::NoJsonSchema, "It cannot follow a JSON schema.");
+    } else if (frame.input.logprobs && frame.someLogprobs && !can.logprobs) {
+        lose(option, Lost::NoLogprobs, "It returns no log-probabilities.");
+    } else {
+        return partsBounded(frame, option);
+    }
+    return false;
+}
+
+void setCeilings(const Frame& frame, Option& option)
+{
+    const PlanInput& input = frame.input;
+    const catalog::Model& model = *option.model;
+    const std::int64_t modelMax = model.maxOutputTokens > 0 ? model.maxOutputTokens : tokensMost;
+    std::optional<std::int64_t> ruleMax;
+    if (frame.rule != nullptr) {
+        ruleMax = frame.rule->outputCeiling;
+    }
+    // A client's own number stands up to the rule's; the policy's is only for those that name none.
+    const std::int64_t asked = input.clientMaxTokens
+        ? std::min(*input.clientMaxTokens, ruleMax.value_or(tokensMost))
+        : ruleMax.value_or(input.policy->outputCeiling);
+    option.wish = std::max<std::int64_t>(1, std::min({asked, modelMax, tokensMost}));
+    option.floor
+        = std::min(option.wish, std::max<std::int64_t>(1, input.policy->leastUsefulOutput));
+    option.usual = std::max(option.floor, std::min(option.wish, usualOutput(*input.facts, model)));
+}
+
+bool fitsContext(Option& option)
+{
+    const catalog::Model& model = *option.model;
+    const std::int64_t context
+        = model.contextTokens > 0 ? model.contextTokens : contextUnknownTokens;
+    const std::int64_t room = context - option.candidate.inputTokens;
+    if (room < option.floor) {
+        lose(option, Lost::ContextTooSmall,
+            "The input of up to " + std::to_string(option.candidate.inputTokens)
+                + " tokens leaves no room in its context of " + std::to_string(context) + ".");
+        return false;
+    }
+    option.wish = std::min(option.wish, room);
+    option.usual = std::min(option.usual, option.wish);
+    return true;
+}
+
+catalog::BoundOptions boundOptions(const Frame& frame)
+{
+    catalog::BoundOptions options;
+    options.serviceTier = frame.input.serviceTier;
+    options.audio = frame.input.facts->audio > 0;
+    return options;
+}
+
+/// Nothing when the sum does not fit into money: no pool can pay that.
+std::optional<Money> boundAt(const Frame& frame, const Option& option, std::int64_t ceiling)
+{
+    const std::int64_t choices = std::max<std::int64_t>(1, frame.input.choices);
+    if (ceiling > std::numeric_limits<std::int64_t>::max() / choices) {
+        return std::nullopt;
+    }
+    const Result<Money> bound = catalog::boundOfRequest(
+        option.candidate.inputTokens, choices * ceiling, *option.sheet, boundOptions(frame));
+    return bound ? std::optional<Money>(*bound) : std::nullopt;
+}
+
+/// The largest ceiling up to the wish that `money` can pay; 0 when not one token fits.
+std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money money)
+{
+    if (const std::optional<Money> whole = boundAt(frame, option, option.wish);
+        whole && *whole <= money) {
+        return option.wish;
+    }
+    const std::int64_t input = option.candidate.inputTokens;
+    const Result<catalog::BoundPrices> prices
+        = catalog::boundPrices(input, *option.sheet, boundOptions(frame));
+    if (!prices) {
+        return 0;
+    }
+    CostSum fixedPart;
+    fixedPart.add(input, prices->input);
+    fixedPart.add(prices->fixed);
+    const Result<Money> fixed = fixedPart.total();
+    if (!fixed || *fixed > money) {
+        return 0;
+    }
+    const std::int64_t choices = std::max<std::int64_t>(1, frame.input.choices);
+    std::int64_t ceiling = std::min(
+        option.wish, tokensAffordable(money.minusSaturated(*fixed), prices->output) / choices);
+    // The bound is rounded once, its parts were rounded here: the last token may be one too many.
+    for (int step = 0; step < 2 && ceiling > 0; ++step) {
+        const std::optional<Money> bound = boundAt(frame, option, ceiling);
+        if (bound && *bound <= money) {
+            return ceiling;
+        }
+        --ceiling;
+    }
+    return 0;
+}
+
+ledger::Denial denialOf(const ledger::BudgetLine& line, Money asked, bool waiting)
+{
+    ledger::Denial denial;
+    denial.reason = line.frozen                         ? ledger::DenialReason::Frozen
+        : line.scope.kind == ledger::ScopeKind::Request ? ledger::DenialReason::RequestCeiling
+        : waiting                                       ? ledger::DenialReason::InFlight
+                                                        : ledger::DenialReason::CapReached;
+    denial.pool = line.pool;
+    denial.poolName = line.poolName;
+    denial.accountValue = line.accountValue;
+    denial.cap = line.cap;
+    denial.settled = line.settled;
+    denial.held = line.held;
+    denial.asked = asked;
+    denial.resetsAtUs = line.resetsAtUs;
+    denial.zone = line.zone;
+    return denial;
+}
+
+/// The account that cannot pay, one that waiting does not help before one that it would.
+void deny(Option& option, const ledger::BudgetView& view, Money needed)
+{
+    const ledger::BudgetLine* worst = nullptr;
+    bool worstWaits = true;
+    for (const ledger::BudgetLine& line : view.lines) {
+        if (!line.hard || (!line.frozen && line.available() >= needed)) {
+            continue;
+        }
+        const bool waits = !line.frozen && line.cap.minusSaturated(line.settled) >= needed;
+        const bool worse = worst == nullptr || (worstWaits && !waits)
+            || (worstWaits == waits && line.available() < worst->available());
+        if (worse) {
+            worst = &line;
+            worstWaits = waits;
+        }
+    }
+    if (worst != nullptr) {
+        option.waiting = worstWaits;
+        option.denial = denialOf(*worst, needed, worstWaits);
+    }
+}
+
+} // namespace
+
+bool isUsable(const catalog::Provider& provider)
+{
+    return provider.simulated || provider.hasKey || isLoopback(provider.baseUrl);
+}
+
+bool hasRealProvider(const catalog::Catalog& catalog)
+{
+    return std::any_of(
+        catalog.models.begin(), catalog.models.end(), [&](const catalog::Model& model) {
+            const catalog::Provider* provider = catalog.provider(model.provider);
+            return provider != nullptr && !provider->simulated && provider->enabled
+                && isUsable(*provider) && model.enabled && !model.embedding;
+        });
+}
+
+std::int64_t usualOutput(const Facts& facts, const catalog::Model& model)
+{
+    const std::int64_t asLong = std::clamp<std::int64_t>(facts.lastUserTokens, 30, 4'000);
+    std::int64_t tokens = 120;
+    switch (facts.task) {
+    case TaskType::Classification:
+        tokens = 12;
+        break;
+    case TaskType::Extraction:
+        tokens = 150;
+        break;
+    case TaskType::Formatting:
+        tokens = asLong;
+        break;
+    case TaskType::Translation:
+        tokens = asLong;
+        break;
+    case TaskType::Summarisation:
+        tokens = 250;
+        break;
+    case TaskType::QuestionAnswering:
+        tokens = 250;
+        break;
+    case TaskType::Writing:
+        tokens = 700;
+        break;
+    case TaskType::CodeGeneration:
+        tokens = 900;
+        break;
+    case TaskType::CodeExplanation:
+        tokens = 500;
+        break;
+    case TaskType::CodeFix:
+        tokens = 700;
+        break;
+    case TaskType::Maths:
+        tokens = 500;
+        break;
+    case TaskType::Reasoning:
+        tokens = 900;
+        break;
+    case TaskType::ToolRouting:
+        tokens = 100;
+        break;
+    case TaskType::Chat:
+        tokens = 120;
+        break;
+    }
+    return model.can.reasoning ? tokens + reasoningTokens : tokens;
+}
+
+Money expectedCost(const Frame& frame, const Option& option)
+{
+    catalog::Usage usage;
+    usage.inputUncached = option.candidate.inputTokens;
+    usage.output = option.usual * std::max<std::int64_t>(1, frame.input.choices);
+    const Result<catalog::Cost> cost = catalog::costOfUsage(usage, *option.sheet);
+    return cost ? cost->total : Money::fromNano(std::numeric_limits<std::int64_t>::max());
+}
+
+Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
+{
+    Option option;
+    option.model = &model;
+    option.sheet = model.priceAt(frame.input.nowUs);
+    option.candidate.model = model.id();
+    option.candidate.tier = model.tier;
+    if (!available(frame, option) || !able(frame, option)) {
+        return option;
+    }
+    option.candidate.inputTokens = frame.input.inputTokensAtMost(model.tokenizer);
+    option.candidate.inputTokens += frame.input.facts->images * imageTokensMax(model).value_or(0);
+    setCeilings(frame, option);
+    option.candidate.outputCeiling = option.wish;
+    if (!fitsContext(option)) {
+        return option;
+    }
+    option.candidate.outputCeiling = option.wish;
+    if (option.sheet == nullptr) {
+        lose(option, Lost::Unpriced, "It has no price.");
+        // Capable all the same: without a hard pool a client may name it.
+        option.capable = asked;
+        return option;
+    }
+    option.candidate.expected = expectedCost(frame, option);
+    option.capable = true;
+    return option;
+}
+
+void fitMoney(const Frame& frame, Option& option)
+{
+    if (option.fit != Fit::Unknown || option.sheet == nullptr) {
+        return;
+    }
+    const catalog::Model& model = *option.model;
+    const ledger::BudgetView view
+        = frame.input.budget(ledger::Target{model.provider, model.name, model.tier});
+    const Money most = Money::fromNano(std::numeric_limits<std::int64_t>::max());
+    const Money money = view.tightest().value_or(most);
+    // A frozen pool pays for nothing, not even for a free model.
+    const bool frozen = std::any_of(view.lines.begin(), view.lines.end(),
+        [](const ledger::BudgetLine& line) { return line.hard && line.frozen; });
+    const std::int64_t ceiling = frozen ? 0 : affordableCeiling(frame, option, money);
+    if (ceiling < option.floor) {
+        const Money needed = boundAt(frame, option, option.floor).value_or(most);
+        option.fit = Fit::None;
+        option.candidate.outputCeiling = option.floor;
+        option.candidate.bound = needed;
+        deny(option, view, needed);
+        return;
+    }
+    option.fit = ceiling >= option.usual ? Fit::Full : Fit::Shrunk;
+    option.candidate.outputCeiling = ceiling;
+    option.candidate.bound = boundAt(frame, option, ceiling).value_or(most);
+}
+
+} // namespace headgate::routing
