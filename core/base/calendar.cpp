@@ -55,20 +55,22 @@ Result<Span> periodContaining(Period period, TimeUs at, std::string_view zone, i
         return Error(ErrorCode::InvalidArgument, "A fiscal start day must be between 1 and 28.");
     }
     if (period == Period::Hour) {
-        const std::int64_t offsetUs = utcOffsetSeconds(at, zone) * usPerSecond;
+        // The standard offset: where summer time shifts by half an hour (Lord Howe), aligning to
+        // the current offset would make the hours around the change overlap.
+        const QDateTime moment = QDateTime::fromMSecsSinceEpoch(at / usPerMs, QTimeZone::utc());
+        const std::int64_t offsetUs = timeZone.standardTimeOffset(moment) * usPerSecond;
         const std::int64_t local = at + offsetUs;
-        const std::int64_t floor
-            = local - ((local % usPerHour) + usPerHour) % usPerHour;
-        return Span {floor - offsetUs, floor - offsetUs + usPerHour};
+        const std::int64_t floor = local - ((local % usPerHour) + usPerHour) % usPerHour;
+        return Span{floor - offsetUs, floor - offsetUs + usPerHour};
     }
     const std::int64_t ms = at >= 0 ? at / usPerMs : -((-at + usPerMs - 1) / usPerMs);
     const QDate date = QDateTime::fromMSecsSinceEpoch(ms, timeZone).date();
     if (period == Period::Day) {
-        return Span {startOfDayUs(date, timeZone), startOfDayUs(date.addDays(1), timeZone)};
+        return Span{startOfDayUs(date, timeZone), startOfDayUs(date.addDays(1), timeZone)};
     }
     if (period == Period::Week) {
         const QDate monday = date.addDays(1 - date.dayOfWeek());
-        return Span {startOfDayUs(monday, timeZone), startOfDayUs(monday.addDays(7), timeZone)};
+        return Span{startOfDayUs(monday, timeZone), startOfDayUs(monday.addDays(7), timeZone)};
     }
     return monthsSpan(period, date, timeZone, fiscalStartDay);
 }

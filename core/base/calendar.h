@@ -25,7 +25,7 @@ struct Span {
 /// The period that contains `at` in IANA zone `zone` ("UTC", "Europe/Berlin"). Weeks start on
 /// Monday. `fiscalStartDay` (1…28) moves the first day of month, quarter and year. Days, weeks and
 /// longer are calendar spans (23, 24 or 25 hours around a DST change); an hour is always 3,600 s of
-/// UTC aligned to the zone's offset, so that no local hour is skipped or counted twice.
+/// UTC aligned to the zone's standard offset, so that no hour overlaps another at a change.
 [[nodiscard]] Result<Span> periodContaining(
     Period period, TimeUs at, std::string_view zone, int fiscalStartDay = 1);
 

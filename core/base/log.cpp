@@ -21,6 +21,19 @@ bool isKeyCharacter(char c)
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
 
+/// Bearer tokens are often base64; a key that ends at the first "/" would leave its tail readable.
+bool isBase64Sign(char c)
+{
+    return c == '+' || c == '/' || c == '=' || c == '~';
+}
+
+/// A key can follow a sign ("url.sk-…") or an escape in quoted text ("\\nsk-…").
+bool startsWord(std::string_view text, std::size_t at)
+{
+    return at == 0 || std::isalnum(static_cast<unsigned char>(text[at - 1])) == 0
+        || (at >= 2 && text[at - 2] == '\\');
+}
+
 spdlog::level::level_enum toSpdlog(Level level)
 {
     switch (level) {
@@ -46,8 +59,8 @@ void start(const std::string& filePath, Level minimum, bool toStderr)
     }
     if (!filePath.empty()) {
         // Two files of 8 MB: enough for a post-mortem, never a full disk.
-        sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-            filePath, 8 * 1024 * 1024, 2));
+        sinks.push_back(
+            std::make_shared<spdlog::sinks::rotating_file_sink_mt>(filePath, 8 * 1024 * 1024, 2));
     }
     auto logger = std::make_shared<spdlog::logger>("headgate", sinks.begin(), sinks.end());
     logger->set_level(toSpdlog(minimum));
@@ -87,7 +100,7 @@ std::string redacted(std::string_view text)
     std::size_t at = 0;
     while (at < text.size()) {
         std::string_view found;
-        const bool wordStart = at == 0 || !isKeyCharacter(text[at - 1]);
+        const bool wordStart = startsWord(text, at);
         for (const std::string_view mark : marks) {
             if (wordStart && text.substr(at).starts_with(mark)) {
                 found = mark;
@@ -99,7 +112,7 @@ std::string redacted(std::string_view text)
             continue;
         }
         std::size_t end = at + found.size();
-        while (end < text.size() && isKeyCharacter(text[end])) {
+        while (end < text.size() && (isKeyCharacter(text[end]) || isBase64Sign(text[end]))) {
             ++end;
         }
         if (end - at - found.size() < 8) { // too short to be a key: a word such as "sk-learn"

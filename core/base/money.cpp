@@ -28,7 +28,8 @@ std::string_view trimmed(std::string_view text)
 
 Error badNumber(std::string_view text, const std::string& why)
 {
-    return {ErrorCode::InvalidArgument, "\"" + std::string(text.substr(0, 40)) + "\" is not an amount: " + why + ".",
+    return {ErrorCode::InvalidArgument,
+        "\"" + std::string(text.substr(0, 40)) + "\" is not an amount: " + why + ".",
         "Write dollars such as 50, $50, 0.25 or cents such as 0.5c."};
 }
 
@@ -61,12 +62,13 @@ Result<std::int64_t> parseDecimal(std::string_view whole, std::string_view digit
         if (!isDigit(c)) {
             return badNumber(whole, "only digits, one dot and thousands commas are allowed");
         }
-        if (grouped && i > 3 && (integer.size() - i) % 4 == 0) {
+        if (grouped && (integer.size() - i) % 4 == 0) {
             return badNumber(whole, "thousands commas are missing in places");
         }
         value = value * 10 + (c - '0');
         if (value > int64Max) {
-            return Error(ErrorCode::OutOfRange, "\"" + std::string(whole.substr(0, 40)) + "\" is too large.",
+            return Error(ErrorCode::OutOfRange,
+                "\"" + std::string(whole.substr(0, 40)) + "\" is too large.",
                 "The largest amount is about nine billion dollars.");
         }
     }
@@ -88,7 +90,8 @@ Result<std::int64_t> parseDecimal(std::string_view whole, std::string_view digit
         value *= 10;
     }
     if (value > int64Max) {
-        return Error(ErrorCode::OutOfRange, "\"" + std::string(whole.substr(0, 40)) + "\" is too large.",
+        return Error(ErrorCode::OutOfRange,
+            "\"" + std::string(whole.substr(0, 40)) + "\" is too large.",
             "The largest amount is about nine billion dollars.");
     }
     return static_cast<std::int64_t>(value);
@@ -287,8 +290,7 @@ std::int64_t tokensAffordable(Money money, Price price)
     return tokens > int64Max ? int64Max : static_cast<std::int64_t>(tokens);
 }
 
-Result<std::int64_t> mulDivUp(
-    std::int64_t value, std::int64_t numerator, std::int64_t denominator)
+Result<std::int64_t> mulDivUp(std::int64_t value, std::int64_t numerator, std::int64_t denominator)
 {
     if (value < 0 || numerator < 0 || denominator <= 0) {
         return Error(ErrorCode::InvalidArgument, "mulDivUp needs non-negative factors.");
