@@ -20,7 +20,8 @@ namespace headgate::proxy {
 struct SimOptions {
     std::string billPath; ///< $HEADGATE_HOME/sim-bill.log
     std::uint64_t seed = 1;
-    /// Latency in permille of the sheet's (0: none at all, for tests and benchmarks; 1000: as real).
+    /// Latency in permille of the sheet's (0: none at all, for tests and benchmarks; 1000: as
+    /// real).
     int latencyPermille = 1000;
 };
 
@@ -45,6 +46,8 @@ public:
     ~SimProvider();
     /// A call bound to the calling coroutine's executor.
     [[nodiscard]] std::unique_ptr<UpstreamCall> call();
+    /// The program is stopping: what is still produced is produced (and billed) without delay.
+    void hurry();
 
 private:
     struct Impl;

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/proxy/connection.h"
+
+#include "core/base/limits.h"
+#include "core/proxy/admission.h"
+#include "core/proxy/asio.h"
+#include "core/proxy/models_route.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include <sys/socket.h>
+
+namespace headgate::proxy {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+/// What is read ahead of a request that is being served: pipelined heads, not bodies.
+constexpr std::size_t readAheadBytesMax = limits::headBytesMax;
+/// A refused request's body is read and thrown away this long, so that the client gets to read its
+/// answer instead of a reset.
+constexpr int lingerMs = 2'000;
+constexpr std::size_t lingerBytesMax = 8 * 1024 * 1024;
+
+wire::Refusal plainRefusal(wire::RefusalKind kind, std::string message)
+{
+    wire::Refusal refusal;
+    refusal.kind = kind;
+    refusal.message = std::move(message);
+    return refusal;
+}
+
+} // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, Place place)
+    : m_socket(std::move(socket)),
+      m_place(place),
+      m_input(m_socket.get_executor())
+{
+    m_place.shared.connections.fetch_add(1);
+    m_place.sweeper.add(*this);
+}
+
+Connection::~Connection()
+{
+    releaseBodyBytes();
+    m_place.shared.connections.fetch_sub(1);
+}
+
+void Connection::releaseBodyBytes()
+{
+    m_place.shared.bodyBytes.fetch_sub(m_bodyBytes);
+    m_bodyBytes = 0;
+}
+
+void Connection::setDeadline(int ms)
+{
+    deadlineMs = m_place.sweeper.in(ms);
+}
+
+void Connection::onDeadline()
+{
+    m_expired = true;
+    close();
+}
+
+void Connection::onShutdown()
+{
+    m_keepAlive = false;
+    setDeadline(m_idle ? 1 : 1'000); // time for the last words to a client that still reads
+}
+
+void Connection::closeIfIdle()
+{
+    if (m_idle && m_in.empty()) {
+        close();
+    }
+}
+
+void Connection::close()
+{
+    error_code ignored;
+    m_socket.close(ignored);
+    leave();
+}
+
+void Connection::leave()
+{
+    if (m_gone) {
+        return;
+    }
+    m_gone = true;
+    m_input.set();
+    if (m_onGone) {
+        const auto callback = m_onGone;
+        callback();
+    }
+}
+
+void Connection::setOnGone(std::function<void()> callback)
+{
+    m_onGone = std::move(callback);
+    if (m_gone && m_onGone) {
+        const auto once = m_onGone;
+        once();
+    }
+}
+
+void Connection::watch()
+{
+    if (m_watching || m_gone || m_in.size() >= readAheadBytesMax) {
+        return;
+    }
+    m_watching = true;
+    m_socket.async_wait(
+        asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
+            self->m_watching = false;
+            if (ec) {
+                self->leave();
+            } else {
+                self->onReadable();
+            }
+        });
+}
+
+void Connection::onReadable()
+{
+    // One buffer for all connections of a thread: an idle connection keeps none.
+    thread_local std::array<char, 64 * 1024> scratch;
+    const auto got = ::recv(m_socket.native_handle(), scratch.data(), scratch.size(), MSG_DONTWAIT);
+    if (got > 0) {
+        m_in.append(scratch.data(), static_cast<std::size_t>(got));
+        m_input.set();
+        watch();
+    } else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        watch();
+    } else {
+        leave();
+    }
+}
+
+// --- reading
+
+asio::awaitable<bool> Connection::readHead(RequestParser& parser)
+{
+    m_idle = m_in.empty();
+    setDeadline(m_idle ? limits::keepAliveIdleMs : limits::headTimeoutMs);
+    for (;;) {
+        const auto state = parser.feed(m_in);
+        if (!state) {
+            m_idle = false;
+            m_keepAlive = false;
+            co_await refuse(plainRefusal(wire::RefusalKind::BadRequest, state.error().text()), {});
+            co_return false;
+        }
+        if (*state == RequestParser::State::HeadDone) {
+            m_idle = false;
+            co_return true;
+        }
+        if (m_gone) {
+            co_return false;
+        }
+        watch();
+        co_await m_input.wait();
+        if (m_idle && !m_in.empty()) {
+            m_idle = false;
+            setDeadline(limits::headTimeoutMs);
+        }
+    }
+}
+
+asio::awaitable<bool> Connection::readBody(RequestParser& parser)
+{
+    setDeadline(limits::bodyTimeoutMs);
+    for (;;) {
+        const auto state = parser.feed(m_in);
+        if (!state) {
+            const bool large = state.error().code == ErrorCode::OutOfRange;
+            m_keepAlive = false;
+            co_await refuse(
+                plainRefusal(large ? wire::RefusalKind::TooLarge : wire::RefusalKind::BadRequest,
+                    state.error().text()),
+                {});
+            co_return false;
+        }
+        const auto size = static_cast<std::int64_t>(parser.body().size());
+        const auto total
+            = m_place.shared.bodyBytes.fetch_add(size - m_bodyBytes) + size - m_bodyBytes;
+        m_bodyBytes = size;
+        if (total > static_cast<std::int64_t>(limits::bodyBytesTotalMax)) {
+            m_keepAlive = false;
+            auto refusal = plainRefusal(wire::RefusalKind::Overloaded,
+                "The requests being read fill the memory set aside for them.");
+            refusal.retryAfterSeconds = 2;
+            co_await refuse(std::move(refusal), {});
+            co_return false;
+        }
+        if (*state == RequestParser::State::Done) {
+            deadlineMs = 0;
+            co_return true;
+        }
+        if (m_gone) {
+            co_return false;
+        }
+        watch();
+        co_await m_input.wait();
+    }
+}
+
+// --- serving
+
+asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self)
+{
+    bool more = true;
+    while (more && !self->m_gone) {
+        more = co_await self->serveOne();
+    }
+    if (!self->m_gone) {
+        co_await self->linger();
+    }
+    self->close();
+}
+
+asio::awaitable<bool> Connection::serveOne()
+{
+    const auto parser = std::make_unique<RequestParser>();
+    const bool head = co_await readHead(*parser);
+    if (!head) {
+        co_return false;
+    }
+    const bool keep = co_await handle(*parser);
+    releaseBodyBytes();
+    co_return keep && !m_gone && !m_place.shared.stopping.load();
+}
+
+asio::awaitable<bool> Connection::handle(RequestParser& parser)
+{
+    const auto& head = parser.head();
+    m_keepAlive = head.keepAlive && !m_place.shared.stopping.load();
+    m_headOnly = head.method == "HEAD";
+    m_chunked = head.version == 11;
+    m_place.shared.requests.fetch_add(1);
+    auto config = m_place.shared.config(); // again for every request: a revoked key ends at once
+    const auto now = m_place.shared.clock.nowUs();
+    const auto admission = admit(head, *config, m_place.shared.port, now);
+    if (admission.refusal) {
+        m_place.shared.refused.fetch_add(1);
+        m_keepAlive = m_keepAlive && !head.hasBody;
+        co_await refuse(*admission.refusal, admission.allow);
+        co_return m_keepAlive;
+    }
+    if (head.contentLength > static_cast<std::int64_t>(limits::bodyBytesMax)) {
+        m_keepAlive = false;
+        auto refusal = plainRefusal(wire::RefusalKind::TooLarge,
+            fmt::format("The request body is larger than {} MiB.", limits::bodyBytesMax >> 20U));
+        co_await refuse(std::move(refusal), {});
+        co_return false;
+    }
+    if (head.hasBody) {
+        if (head.expectsContinue && m_in.empty()) {
+            const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
+            if (!sent) {
+                co_return false;
+            }
+        }
+        const bool whole = co_await readBody(parser);
+        if (!whole) {
+            co_return false;
+        }
+    }
+    deadlineMs = 0;
+    watch();
+    co_await route(admission, parser, std::move(config));
+    co_return m_keepAlive;
+}
+
+asio::awaitable<void> Connection::route(
+    const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
+{
+    Reply out;
+    switch (admission.path.route) {
+    case Route::ChatCompletions:
+        co_await chat(admission, parser, std::move(config));
+        co_return;
+    case Route::Models:
+        out.body = modelsJson(config->catalog);
+        break;
+    case Route::Model: {
+        auto model = modelJson(config->catalog, admission.path.argument);
+        if (!model) {
+            co_await refuse(plainRefusal(wire::RefusalKind::NotFound, model.error().text()), {});
+            co_return;
+        }
+        out.body = std::move(*model);
+        break;
+    }
+    case Route::Health:
+        out.body = fmt::format(
+            R"({{"status":"ok","paused":{},"version":"{}"}})", config->paused, HEADGATE_VERSION);
+        break;
+    case Route::Root:
+    case Route::None:
+        out.body = fmt::format(
+            R"({{"name":"headgate","version":"{}","base_url":"/v1"}})", HEADGATE_VERSION);
+        break;
+    }
+    co_await reply(std::move(out));
+}
+
+asio::awaitable<void> Connection::chat(
+    const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
+{
+    auto& shared = m_place.shared;
+    const auto now = shared.clock.nowUs();
+    shared.keyUsed(admission.key.id, now);
+    if (shared.inFlight.fetch_add(1) >= static_cast<std::int64_t>(limits::requestsInFlightMax)) {
+        shared.inFlight.fetch_sub(1);
+        shared.refused.fetch_add(1);
+        auto refusal = plainRefusal(
+            wire::RefusalKind::Overloaded, "Too many requests are in flight in Headgate.");
+        refusal.retryAfterSeconds = 1;
+        co_await refuse(std::move(refusal), {});
+        co_return;
+    }
+    ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
+        shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs};
+    ExchangeRequest request{
+        parser.head(), std::move(parser.body()), admission.key, now, shared.clock.monotonicUs()};
+    const bool refused = co_await runExchange(std::move(env), std::move(request), *this);
+    shared.inFlight.fetch_sub(1);
+    if (refused) {
+        shared.refused.fetch_add(1);
+    }
+}
+
+// --- writing
+
+asio::awaitable<void> Connection::refuse(wire::Refusal refusal, std::string allow)
+{
+    auto written = wire::writeChatRefusal(refusal);
+    Reply out;
+    out.status = written.status;
+    out.headers = std::move(written.headers);
+    if (!allow.empty()) {
+        out.headers.emplace_back("allow", std::move(allow));
+    }
+    if (written.status == 401) {
+        out.headers.emplace_back("www-authenticate", "Bearer");
+    }
+    out.body = std::move(written.body);
+    co_await reply(std::move(out));
+}
+
+std::string Connection::headText(const Reply& reply, const std::string& framing) const
+{
+    auto out = fmt::format("HTTP/1.1 {} {}\r\ncontent-type: {}\r\n{}", reply.status,
+        reasonPhrase(reply.status), reply.contentType, framing);
+    for (const auto& [name, value] : reply.headers) {
+        out += name + ": " + value + "\r\n";
+    }
+    out += m_keepAlive ? "\r\n" : "connection: close\r\n\r\n";
+    return out;
+}
+
+asio::awaitable<bool> Connection::send(std::string bytes)
+{
+    if (m_gone) {
+        co_return false;
+    }
+    setDeadline(limits::clientWriteTimeoutMs);
+    error_code ec;
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    co_await asio::async_write(m_socket, asio::buffer(bytes), token);
+    deadlineMs = 0;
+    if (ec) {
+        close();
+        co_return false;
+    }
+    co_return !m_gone;
+}
+
+asio::awaitable<bool> Connection::reply(Reply reply)
+{
+    auto bytes = headText(reply, fmt::format("content-length: {}\r\n", reply.body.size()));
+    if (!m_headOnly) {
+        bytes += reply.body;
+    }
+    co_return co_await send(std::move(bytes));
+}
+
+asio::awaitable<bool> Connection::startStream(Reply head)
+{
+    if (!m_chunked) {
+        m_keepAlive = false; // HTTP/1.0: the end of the connection is the end of the answer
+    }
+    auto bytes = headText(head, m_chunked ? "transfer-encoding: chunked\r\n" : "");
+    co_return co_await send(std::move(bytes));
+}
+
+asio::awaitable<bool> Connection::write(std::string_view bytes)
+{
+    if (bytes.empty()) {
+        co_return !m_gone; // an empty chunk would end the stream
+    }
+    std::string out;
+    out.reserve(bytes.size() + 16);
+    if (m_chunked) {
+        fmt::format_to(std::back_inserter(out), "{:x}\r\n", bytes.size());
+    }
+    out += bytes;
+    if (m_chunked) {
+        out += "\r\n";
+    }
+    co_return co_await send(std::move(out));
+}
+
+asio::awaitable<bool> Connection::endStream()
+{
+    if (!m_chunked) {
+        co_return !m_gone;
+    }
+    co_return co_await send("0\r\n\r\n");
+}
+
+/// Closing with unread bytes would reset the connection and take the answer with it.
+asio::awaitable<void> Connection::linger()
+{
+    error_code ignored;
+    m_socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    setDeadline(lingerMs);
+    std::size_t thrown = 0;
+    while (!m_gone && thrown < lingerBytesMax) {
+        thrown += m_in.size();
+        m_in.clear();
+        watch();
+        co_await m_input.wait();
+    }
+}
+
+} // namespace headgate::proxy

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// The one formula for the tokens of a chat prompt: the bound of a request and the bill of the
+// simulated provider use the same, so that a bound equals the bill when an answer hits its ceiling.
+// Pure; safe on any thread.
+
+#include "core/wire/chat_request.h"
+
+#include <cstdint>
+#include <string>
+
+namespace headgate::proxy {
+
+/// What one image is counted as when a bound is made: the dearest published maximum of a provider
+/// (gpt-4o-mini: 2,833 + 8 tiles of 5,667).
+inline constexpr std::int64_t imageTokensAtMost = 48'169;
+/// What the simulated provider bills for an image (a low-detail image at the same publisher).
+inline constexpr std::int64_t imageTokensSimulated = 85;
+
+/// Messages with their framing, tool calls, tool definitions, schema and other billed text. Never
+/// below the true count where the family's encoding is exact.
+[[nodiscard]] std::int64_t promptTokensAtMost(
+    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
+
+/// Parts whose size no published rule bounds (audio, files): refused under a hard pool.
+[[nodiscard]] bool hasUnboundedParts(const wire::ChatRequest& request);
+
+} // namespace headgate::proxy

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/proxy/settlement.h"
+
+#include "core/tokens/tokens.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace headgate::proxy {
+
+namespace {
+
+std::int64_t deliveredTokens(const std::string& tokenizer, const wire::AnswerFacts& facts)
+{
+    const auto counted = tokens::countText(tokenizer, facts.text).atMost;
+    const auto beyond = facts.textBytes - static_cast<std::int64_t>(facts.text.size());
+    return counted + std::max<std::int64_t>(beyond, 0); // a token is at least a byte
+}
+
+std::string linesJson(const std::vector<catalog::CostLine>& lines)
+{
+    std::string out = "[";
+    for (const auto& line : lines) {
+        out += fmt::format(R"({}{{"what":"{}","quantity":{},"price_pico":{},"amount_nano":{}}})",
+            out.size() > 1 ? "," : "", line.what, line.quantity, line.price.pico(),
+            line.amount.nano());
+    }
+    return out + "]";
+}
+
+} // namespace
+
+std::optional<Charge> chargeForUsage(const CallTerms& terms, const wire::AnswerFacts& facts)
+{
+    if (!facts.usage) {
+        return std::nullopt;
+    }
+    const auto& usage = *facts.usage;
+    if (usage.inputTotal() == 0 || (usage.output == 0 && facts.textBytes > 0)) {
+        return std::nullopt; // a usage of nothing for something is no usage
+    }
+    Charge charge;
+    charge.kind = ledger::SettleKind::Exact;
+    charge.inputTokens = usage.inputTotal();
+    charge.outputTokens = usage.output;
+    charge.cachedTokens = usage.cacheRead;
+    const auto cost = catalog::costOfUsage(usage, terms.sheet);
+    if (cost) {
+        charge.amount = cost->total;
+        charge.costLinesJson = linesJson(cost->lines);
+        return charge;
+    }
+    // A class without a price was used: at the dearest known prices, and marked as estimated.
+    const auto bound
+        = catalog::boundOfRequest(charge.inputTokens, charge.outputTokens, terms.sheet);
+    if (!bound) {
+        return chargeInFull();
+    }
+    charge.kind = ledger::SettleKind::Estimated;
+    charge.amount = *bound;
+    return charge;
+}
+
+std::optional<Charge> chargeForDelivered(const CallTerms& terms, const wire::AnswerFacts& facts)
+{
+    if (terms.reasons) {
+        return std::nullopt;
+    }
+    const auto delivered = deliveredTokens(terms.tokenizer, facts);
+    auto output = delivered + estimateSlackTokens * terms.choices;
+    if (terms.outputCeiling > 0) {
+        output = std::min(output, std::max(delivered, terms.outputCeiling * terms.choices));
+    }
+    const auto bound = catalog::boundOfRequest(terms.inputTokens, output, terms.sheet);
+    if (!bound) {
+        return std::nullopt;
+    }
+    Charge charge;
+    charge.kind = ledger::SettleKind::Estimated;
+    charge.amount = *bound;
+    charge.inputTokens = terms.inputTokens;
+    charge.outputTokens = output;
+    return charge;
+}
+
+Charge chargeForInput(const CallTerms& terms)
+{
+    const auto bound = catalog::boundOfRequest(terms.inputTokens, 0, terms.sheet);
+    if (!bound) {
+        return chargeInFull();
+    }
+    Charge charge;
+    charge.kind = ledger::SettleKind::Estimated;
+    charge.amount = *bound;
+    charge.inputTokens = terms.inputTokens;
+    return charge;
+}
+
+Charge chargeNothing()
+{
+    Charge charge;
+    charge.kind = ledger::SettleKind::Exact;
+    return charge;
+}
+
+Charge chargeInFull()
+{
+    return {};
+}
+
+RunningMeter::RunningMeter(const CallTerms& terms) : m_tokenizer(terms.tokenizer)
+{
+    if (terms.outputCeiling > 0) {
+        const auto ceiling = terms.outputCeiling * terms.choices;
+        m_limit = ceiling + ceiling / 10 + estimateSlackTokens; // counting in pieces counts high
+    }
+}
+
+bool RunningMeter::exceeded(const wire::AnswerFacts& facts)
+{
+    constexpr std::size_t stepBytes = 1'024;
+    // A token is at least a byte: below that many bytes nothing needs to be counted.
+    if (m_limit <= 0 || facts.textBytes <= m_limit) {
+        return false;
+    }
+    if (facts.text.size() >= m_countedBytes + stepBytes) {
+        const auto fresh = std::string_view(facts.text).substr(m_countedBytes);
+        m_tokens += tokens::countText(m_tokenizer, fresh).tokens;
+        m_countedBytes = facts.text.size();
+    }
+    const auto beyond = facts.textBytes - static_cast<std::int64_t>(facts.text.size());
+    if (beyond > m_seenBytes) { // text beyond what is kept: four bytes a token
+        m_tokens += (beyond - m_seenBytes) / 4;
+        m_seenBytes = beyond;
+    }
+    return m_tokens > m_limit;
+}
+
+} // namespace headgate::proxy
