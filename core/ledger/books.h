@@ -150,6 +150,7 @@ private:
 
     // books_pools.cpp: the operator's side
     [[nodiscard]] Result<void> loadAccounts(const StoredState& state);
+    [[nodiscard]] Result<void> loadCurrent(PoolEntry& entry, TimeUs at);
     void loadHolds(const StoredState& state);
     void indexPools();
     [[nodiscard]] Result<void> applyPool(const Pool& wanted, TimeUs at);

@@ -125,17 +125,26 @@ Result<void> Books::loadAccounts(const StoredState& state)
         if (entry->pool.archived) {
             continue;
         }
-        const auto span = spanOf(*entry, currentTime());
-        if (!span) {
-            return span.error();
+        if (auto done = loadCurrent(*entry, currentTime()); !done) {
+            return done;
         }
-        const auto rows = m_store.loadAccounts(id, span->startUs, accountsLoadedMax);
-        if (!rows) {
-            return rows.error();
-        }
-        for (const AccountRow& row : *rows) {
-            adopt(*entry, row);
-        }
+    }
+    return {};
+}
+
+/// Views and pages read memory only, so what is current must be there.
+Result<void> Books::loadCurrent(PoolEntry& entry, TimeUs at)
+{
+    const auto span = spanOf(entry, at);
+    if (!span) {
+        return span.error();
+    }
+    const auto rows = m_store.loadAccounts(entry.pool.id, span->startUs, accountsLoadedMax);
+    if (!rows) {
+        return rows.error();
+    }
+    for (const AccountRow& row : *rows) {
+        adopt(entry, row);
     }
     return {};
 }
@@ -214,7 +223,7 @@ Result<void> Books::applyPool(const Pool& wanted, TimeUs at)
     const Pool old = std::exchange(entry.pool, wanted);
     m_rows.pools.push_back({wanted, hasOtherLimit(old, wanted)});
     if (!hasOtherWindow(old, wanted)) {
-        return {};
+        return old.archived && !wanted.archived ? loadCurrent(entry, at) : Result<void>();
     }
     return carryOver(entry, old, at);
 }

@@ -525,7 +525,7 @@ void SqliteLedger::Impl::checkpointNowAndThen()
     auto connection = sqlite::Connection::open({.path = options.path,
         .powerSafe = options.powerSafe,
         .walAutocheckpointPages = 0,
-        .vfs = {}});
+        .vfs = options.vfs});
     std::unique_lock guard(checkpointMutex);
     while (!checkpointStop.wait_for(guard, checkpointPause, [&] { return checkpointsEnd; })) {
         if (!connection) {
@@ -598,7 +598,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(LedgerOptions options, 
     if (!lock) {
         return lock.error();
     }
-    auto store = SqliteStore::open(options.path, options.powerSafe);
+    auto store = SqliteStore::open(options.path, options.powerSafe, options.vfs);
     if (!store) {
         return store.error();
     }

@@ -137,6 +137,7 @@ struct LedgerOptions {
     std::string path; ///< ledger.db
     bool powerSafe = true; ///< synchronous=FULL; false: NORMAL (survives a kill, not a power cut)
     std::function<void(const LedgerEvent&)> onEvent; ///< on the ledger thread
+    std::string vfs = {}; ///< SQLite file layer; empty: the system's. Tests name one that fails.
 };
 
 /// What Exchange uses. Production: SqliteLedger. Tests and the simulator may bind another.

@@ -111,10 +111,11 @@ Result<void> forEachRow(sqlite::Statement& statement, Make&& onRow)
 
 } // namespace
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, bool powerSafe)
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(
+    const std::string& path, bool powerSafe, const std::string& vfs)
 {
     auto connection = sqlite::Connection::open(
-        {.path = path, .powerSafe = powerSafe, .walAutocheckpointPages = 0, .vfs = {}});
+        {.path = path, .powerSafe = powerSafe, .walAutocheckpointPages = 0, .vfs = vfs});
     if (!connection) {
         return connection.error();
     }

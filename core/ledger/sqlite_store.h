@@ -17,7 +17,7 @@ inline constexpr int ledgerFormat = 1;
 class SqliteStore final : public LedgerStore {
 public:
     [[nodiscard]] static Result<std::unique_ptr<SqliteStore>> open(
-        const std::string& path, bool powerSafe);
+        const std::string& path, bool powerSafe, const std::string& vfs = {});
 
     [[nodiscard]] Result<void> write(const BatchRows& rows) override;
     [[nodiscard]] Result<void> probe() override;
