@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// Adding a pool, and moving money in one by hand. What this build does not enforce is not offered:
+// a cap that is shown must be a cap that holds. GUI thread only.
+
+#include "ui/context.h"
+#include "ui/dialogs/command_dialog.h"
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QLineEdit;
+
+namespace headgate::ui {
+
+class MoneyEdit;
+
+/// What a pool will do, in one or two sentences.
+[[nodiscard]] QString poolSentence(const service::NewPool& pool);
+
+class PoolDialog final : public CommandDialog {
+    Q_OBJECT
+public:
+    explicit PoolDialog(Context& context, QWidget* parent = nullptr);
+    /// Starts from an existing pool (duplicate) under a new name.
+    void prefill(const ledger::Pool& pool);
+    [[nodiscard]] service::NewPool value() const;
+
+protected:
+    void submit() override;
+
+private:
+    void fillScopes();
+    void fillWindows();
+    void fillValues();
+    void validate();
+    [[nodiscard]] ledger::Scope scope() const;
+    [[nodiscard]] QString problemOfName() const;
+
+    Context& m_context;
+    QLineEdit* m_name = nullptr;
+    QComboBox* m_scope = nullptr;
+    QComboBox* m_value = nullptr;
+    QComboBox* m_window = nullptr;
+    MoneyEdit* m_cap = nullptr;
+    QComboBox* m_zone = nullptr;
+    QCheckBox* m_hard = nullptr;
+    QLabel* m_sentence = nullptr;
+    FormField* m_nameField = nullptr;
+    FormField* m_valueField = nullptr;
+    FormField* m_zoneField = nullptr;
+    bool m_nameTouched = false;
+};
+
+/// A top-up or an adjustment: money is corrected by entries with a reason, never undone.
+class PoolMoneyDialog final : public CommandDialog {
+    Q_OBJECT
+public:
+    enum class Kind { TopUp, Adjust };
+    /// `account` names the account of a pool that covers each value.
+    PoolMoneyDialog(Context& context, Kind kind, const ledger::PoolState& pool,
+        const QString& account, QWidget* parent = nullptr);
+
+protected:
+    void submit() override;
+
+private:
+    void validate();
+    [[nodiscard]] std::optional<Money> amount() const;
+
+    Context& m_context;
+    Kind m_kind;
+    ledger::Pool m_pool;
+    QComboBox* m_account = nullptr;
+    QComboBox* m_direction = nullptr;
+    MoneyEdit* m_amount = nullptr;
+    QLineEdit* m_reason = nullptr;
+    QLabel* m_sentence = nullptr;
+};
+
+} // namespace headgate::ui

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// Providers, models and client keys as live tables over one configuration snapshot. Edits are
+// handed on as signals; what is shown is only ever what the service says. GUI thread only.
+
+#include "core/service/config.h"
+#include "ui/models/snapshot_model.h"
+
+#include <map>
+
+namespace headgate::ui {
+
+class ProviderModel final : public SnapshotModel {
+    Q_OBJECT
+public:
+    enum ColumnId { Name, Kind, Url, KeyColumn, Models, State, Test, Columns };
+    explicit ProviderModel(QObject* parent = nullptr);
+    /// `tests`: what the last probe of a provider said; an entry that starts with "!" is a problem.
+    void setConfig(const service::Config& config, const std::map<std::string, QString>& tests);
+};
+
+class CatalogModel final : public SnapshotModel {
+    Q_OBJECT
+public:
+    enum ColumnId {
+        Name,
+        ProviderColumn,
+        Tier,
+        ContextColumn,
+        Input,
+        Output,
+        CacheRead,
+        CacheWrite,
+        Effective,
+        Source,
+        Age,
+        Enabled,
+        Columns
+    };
+    explicit CatalogModel(QObject* parent = nullptr);
+    void setConfig(const service::Config& config, TimeUs nowUs);
+    /// Takes a price per million as text, a tier or a check mark and hands it on.
+    bool setData(const QModelIndex& index, const QVariant& value, int role = Qt::EditRole) override;
+
+Q_SIGNALS:
+    void priceEdited(const QString& modelId, int column, qint64 pico);
+    void tierEdited(const QString& modelId, int tier);
+    void enabledEdited(const QString& modelId, bool enabled);
+};
+
+class KeyModel final : public SnapshotModel {
+    Q_OBJECT
+public:
+    enum ColumnId { Name, Hint, Team, User, Tags, Created, LastUsed, Expires, State, Columns };
+    explicit KeyModel(QObject* parent = nullptr);
+    void setKeys(const std::vector<service::KeyRecord>& keys,
+        const std::map<KeyId, TimeUs>& lastUsed, TimeUs nowUs, bool withRevoked);
+};
+
+/// A copy of `model` with one price changed from `nowUs` on; earlier sheets stay as they were.
+[[nodiscard]] catalog::Model withPrice(
+    const catalog::Model& model, int column, Price price, TimeUs nowUs);
+
+/// "book of 2026-09-28, 55 days old" or "set by you, 3 days ago".
+[[nodiscard]] QString priceAgeWords(const catalog::PriceSheet& sheet, TimeUs nowUs);
+
+/// All sheets of a model, newest first, one line each.
+[[nodiscard]] QString priceHistory(const catalog::Model& model);
+
+} // namespace headgate::ui

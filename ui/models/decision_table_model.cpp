@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "ui/models/decision_table_model.h"
+
+#include "core/base/limits.h"
+#include "ui/models/cells.h"
+
+#include <QBrush>
+#include <QPointer>
+
+#include <algorithm>
+
+namespace headgate::ui {
+
+namespace {
+
+QString modelWords(const activity::Decision& row)
+{
+    const auto asked = safeText(row.askedModel);
+    if (row.model.empty() || row.model == row.askedModel) {
+        return asked.isEmpty() ? safeText(row.model) : asked;
+    }
+    return QStringLiteral("%1 → %2").arg(asked, safeText(row.model));
+}
+
+bool isNumber(int column)
+{
+    return column == DecisionTableModel::TokensIn || column == DecisionTableModel::TokensOut
+        || column == DecisionTableModel::CostColumn || column == DecisionTableModel::Latency;
+}
+
+} // namespace
+
+QString statusWords(activity::Status status)
+{
+    switch (status) {
+    case activity::Status::Ok:
+        return DecisionTableModel::tr("Answered");
+    case activity::Status::Estimated:
+        return DecisionTableModel::tr("Estimated");
+    case activity::Status::Refused:
+        return DecisionTableModel::tr("Refused");
+    case activity::Status::Rejected:
+        return DecisionTableModel::tr("Rejected");
+    case activity::Status::Failed:
+        return DecisionTableModel::tr("Failed");
+    case activity::Status::Cut:
+        return DecisionTableModel::tr("Cut");
+    case activity::Status::ClientLeft:
+        return DecisionTableModel::tr("Client left");
+    }
+    return {};
+}
+
+Chip::Tone statusTone(activity::Status status)
+{
+    switch (status) {
+    case activity::Status::Ok:
+        return Chip::Tone::Ok;
+    case activity::Status::Refused:
+    case activity::Status::Failed:
+        return Chip::Tone::Danger;
+    case activity::Status::Rejected:
+    case activity::Status::Cut:
+        return Chip::Tone::Warning;
+    default:
+        return Chip::Tone::Info;
+    }
+}
+
+QString outcomeWords(const std::string& outcome)
+{
+    if (outcome == "route") {
+        return DecisionTableModel::tr("Routed");
+    }
+    if (outcome == "downgrade") {
+        return DecisionTableModel::tr("Downgraded");
+    }
+    if (outcome == "refuse_budget") {
+        return DecisionTableModel::tr("No budget");
+    }
+    if (outcome == "refuse_unpriced") {
+        return DecisionTableModel::tr("No price");
+    }
+    if (outcome == "refuse_unknown_model") {
+        return DecisionTableModel::tr("Unknown model");
+    }
+    if (outcome == "refuse_no_capable") {
+        return DecisionTableModel::tr("No capable model");
+    }
+    if (outcome == "paused") {
+        return DecisionTableModel::tr("Paused");
+    }
+    if (outcome == "rejected") {
+        return DecisionTableModel::tr("Rejected");
+    }
+    return safeText(outcome);
+}
+
+Chip::Tone outcomeTone(const std::string& outcome)
+{
+    if (outcome == "route") {
+        return Chip::Tone::Neutral;
+    }
+    if (outcome == "downgrade" || outcome == "paused" || outcome == "rejected") {
+        return Chip::Tone::Warning;
+    }
+    return Chip::Tone::Danger;
+}
+
+DecisionTableModel::DecisionTableModel(Fetch fetch, QObject* parent)
+    : QAbstractTableModel(parent),
+      m_fetch(std::move(fetch))
+{
+}
+
+activity::PageQuery DecisionTableModel::query(DecisionId before, int limit) const
+{
+    activity::PageQuery query;
+    query.filter = m_filter;
+    query.before = before;
+    query.limit = limit;
+    return query;
+}
+
+void DecisionTableModel::setFilter(const activity::Filter& filter)
+{
+    m_filter = filter;
+    reload();
+}
+
+void DecisionTableModel::reload()
+{
+    const auto generation = ++m_generation;
+    m_loading = true;
+    m_loadingMore = false;
+    m_fetch(QStringLiteral("activity-top"), query({}, pageRows),
+        [self = QPointer(this), generation](Result<activity::Page> page) {
+            if (!self || generation != self->m_generation) {
+                return;
+            }
+            self->m_loading = false;
+            if (!page) {
+                Q_EMIT self->failed(toQt(page.error().text()));
+                return;
+            }
+            self->replaceRows(std::move(*page));
+        });
+}
+
+void DecisionTableModel::replaceRows(activity::Page page)
+{
+    // Another filter is another list: the one case where a reset tells the truth.
+    beginResetModel();
+    m_rows.assign(
+        std::make_move_iterator(page.rows.begin()), std::make_move_iterator(page.rows.end()));
+    m_more = page.more;
+    m_loadedOnce = true;
+    endResetModel();
+    Q_EMIT loaded();
+}
+
+bool DecisionTableModel::canFetchMore(const QModelIndex& parent) const
+{
+    return !parent.isValid() && m_more && !m_loadingMore && !m_loading;
+}
+
+void DecisionTableModel::fetchMore(const QModelIndex& parent)
+{
+    if (!canFetchMore(parent) || m_rows.empty()) {
+        return;
+    }
+    m_loadingMore = true;
+    const auto generation = m_generation;
+    m_fetch(QStringLiteral("activity-more"), query(m_rows.back().id, pageRows),
+        [self = QPointer(this), generation](Result<activity::Page> page) {
+            if (!self || generation != self->m_generation) {
+                return;
+            }
+            self->m_loadingMore = false;
+            if (!page) {
+                Q_EMIT self->failed(toQt(page.error().text()));
+                return;
+            }
+            self->appendPage(std::move(*page));
+        });
+}
+
+void DecisionTableModel::appendPage(activity::Page page)
+{
+    m_more = page.more;
+    // Rows may have been trimmed or merged while the page was on its way.
+    if (!m_rows.empty()) {
+        const auto last = m_rows.back().id;
+        std::erase_if(page.rows, [&](const auto& row) { return row.id >= last; });
+    }
+    if (page.rows.empty()) {
+        return;
+    }
+    const int first = int(m_rows.size());
+    beginInsertRows({}, first, first + int(page.rows.size()) - 1);
+    m_rows.insert(m_rows.end(), std::make_move_iterator(page.rows.begin()),
+        std::make_move_iterator(page.rows.end()));
+    endInsertRows();
+}
+
+void DecisionTableModel::refreshTop(int appended)
+{
+    if (m_loading) {
+        return;
+    }
+    // Twice the news and a page more: an answer that took long is logged under its earlier birth.
+    const int limit = std::clamp(appended * 2 + pageRows, pageRows, int(limits::pageRowsMax));
+    const auto generation = m_generation;
+    m_fetch(QStringLiteral("activity-follow"), query({}, limit),
+        [self = QPointer(this), generation](Result<activity::Page> page) {
+            if (!self || generation != self->m_generation) {
+                return;
+            }
+            if (!page) {
+                Q_EMIT self->failed(toQt(page.error().text()));
+                return;
+            }
+            self->mergeTop(std::move(*page));
+        });
+}
+
+void DecisionTableModel::mergeTop(activity::Page page)
+{
+    const bool overlaps
+        = !page.rows.empty() && !m_rows.empty() && page.rows.back().id <= m_rows.front().id;
+    if (m_rows.empty() || (!page.rows.empty() && !overlaps && page.more)) {
+        if (!page.rows.empty() || !m_rows.empty() || !m_loadedOnce) {
+            replaceRows(std::move(page));
+        }
+        return;
+    }
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < page.rows.size();) {
+        while (at < m_rows.size() && m_rows[at].id > page.rows[i].id) {
+            ++at;
+        }
+        if (at < m_rows.size() && m_rows[at].id == page.rows[i].id) {
+            ++i;
+            continue;
+        }
+        // Below the last loaded row the next page brings it anyway.
+        if (at == m_rows.size() && m_more) {
+            break;
+        }
+        std::size_t end = i + 1;
+        while (
+            end < page.rows.size() && (at == m_rows.size() || page.rows[end].id > m_rows[at].id)) {
+            ++end;
+        }
+        beginInsertRows({}, int(at), int(at + (end - i) - 1));
+        m_rows.insert(m_rows.begin() + std::ptrdiff_t(at),
+            std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(i)),
+            std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(end)));
+        endInsertRows();
+        at += end - i;
+        i = end;
+    }
+    trim();
+    Q_EMIT loaded();
+}
+
+void DecisionTableModel::trim()
+{
+    const int extra = int(m_rows.size()) - followRowsMax;
+    if (extra <= 0) {
+        return;
+    }
+    beginRemoveRows({}, followRowsMax, int(m_rows.size()) - 1);
+    m_rows.resize(followRowsMax);
+    m_more = true;
+    // A page on its way belongs below rows that are gone now.
+    if (m_loadingMore) {
+        m_loadingMore = false;
+        ++m_generation;
+    }
+    endRemoveRows();
+}
+
+int DecisionTableModel::rowOf(DecisionId id) const
+{
+    const auto found = std::lower_bound(m_rows.begin(), m_rows.end(), id,
+        [](const activity::Decision& row, DecisionId wanted) { return row.id > wanted; });
+    return found != m_rows.end() && found->id == id ? int(found - m_rows.begin()) : -1;
+}
+
+int DecisionTableModel::rowCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : int(m_rows.size());
+}
+
+int DecisionTableModel::columnCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : int(Columns);
+}
+
+std::pair<std::string, std::string> DecisionTableModel::conditionAt(const QModelIndex& index) const
+{
+    if (!index.isValid()) {
+        return {};
+    }
+    const auto& row = m_rows[std::size_t(index.row())];
+    switch (index.column()) {
+    case Key:
+        return {"key", row.key};
+    case Team:
+        return {"team", row.team};
+    case Task:
+        return {"task", row.task};
+    case Model:
+        return row.model.empty()
+            ? std::pair<std::string, std::string>{"asked_model", row.askedModel}
+            : std::pair<std::string, std::string>{"model", row.model};
+    case Outcome:
+        return {"outcome", row.outcome};
+    case StatusColumn:
+        return {"status", activity::statusName(row.status)};
+    default:
+        return {};
+    }
+}
+
+QString DecisionTableModel::display(const activity::Decision& row, int column) const
+{
+    switch (column) {
+    case Time:
+        return timeText(row.atUs);
+    case Key:
+        return safeText(row.key);
+    case Team:
+        return safeText(row.team);
+    case Task:
+        return safeText(row.task).replace(QLatin1Char('_'), QLatin1Char(' '));
+    case Model:
+        return modelWords(row);
+    case Outcome:
+        return outcomeWords(row.outcome);
+    case TokensIn:
+        return countText(row.inputTokens);
+    case TokensOut:
+        return countText(row.outputTokens);
+    case CostColumn:
+        return moneyText(row.cost);
+    case Latency:
+        return row.totalUs > 0 ? durationText(row.totalUs) : QStringLiteral("–");
+    case StatusColumn:
+        return statusWords(row.status);
+    default:
+        return {};
+    }
+}
+
+QString DecisionTableModel::tooltip(const activity::Decision& row, int column) const
+{
+    switch (column) {
+    case Time:
+        return timeTooltip(row.atUs);
+    case CostColumn:
+        return tr("%1 charged\n%2 was the bound\n%3 with the baseline model")
+            .arg(exactMoneyText(row.cost), exactMoneyText(row.bound), exactMoneyText(row.baseline));
+    case Latency:
+        return tr("%1 in all\n%2 to the first byte\n%3 inside Headgate")
+            .arg(durationText(row.totalUs), durationText(row.firstByteUs),
+                durationText(row.addedUs));
+    case TokensIn:
+        return tr("%1 of them from the cache").arg(countText(row.cachedTokens));
+    case Outcome:
+    case Model:
+        return safeText(row.reason);
+    case StatusColumn:
+        return row.error.empty() ? tr("HTTP %1").arg(row.httpStatus)
+                                 : tr("HTTP %1: %2").arg(row.httpStatus).arg(safeText(row.error));
+    default:
+        return display(row, column);
+    }
+}
+
+QVariant DecisionTableModel::data(const QModelIndex& index, int role) const
+{
+    if (!index.isValid() || index.row() >= int(m_rows.size())) {
+        return {};
+    }
+    const auto& row = m_rows[std::size_t(index.row())];
+    const int column = index.column();
+    switch (role) {
+    case Qt::DisplayRole:
+        return display(row, column);
+    case Qt::ToolTipRole:
+        return plainTooltip(tooltip(row, column));
+    case Qt::TextAlignmentRole:
+        return int((isNumber(column) ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+    case Qt::FontRole:
+        return isNumber(column) || column == Time ? QVariant(Theme::tabularFont()) : QVariant();
+    case ToneRole:
+        if (column == Outcome) {
+            return int(outcomeTone(row.outcome));
+        }
+        return column == StatusColumn ? QVariant(int(statusTone(row.status))) : QVariant();
+    case IdRole:
+        return qlonglong(row.id.value);
+    default:
+        return {};
+    }
+}
+
+QVariant DecisionTableModel::headerData(int section, Qt::Orientation orientation, int role) const
+{
+    if (orientation != Qt::Horizontal) {
+        return {};
+    }
+    if (role == Qt::TextAlignmentRole) {
+        return int((isNumber(section) ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+    }
+    if (role != Qt::DisplayRole) {
+        return {};
+    }
+    static const char* const titles[]
+        = {QT_TR_NOOP("Time"), QT_TR_NOOP("Key"), QT_TR_NOOP("Team"), QT_TR_NOOP("Task"),
+            QT_TR_NOOP("Asked → used model"), QT_TR_NOOP("Decision"), QT_TR_NOOP("Tokens in"),
+            QT_TR_NOOP("out"), QT_TR_NOOP("Cost"), QT_TR_NOOP("Latency"), QT_TR_NOOP("Status")};
+    return section >= 0 && section < int(Columns) ? QVariant(tr(titles[section])) : QVariant();
+}
+
+} // namespace headgate::ui
