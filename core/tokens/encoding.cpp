@@ -2,127 +2,18 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/tokens/embedded.h"
 #include "core/tokens/features.h"
+#include "core/tokens/merger.h"
 #include "core/tokens/pretokenizer.h"
 #include "core/tokens/tokens.h"
 #include "core/tokens/unicode.h"
 #include "core/tokens/vocabulary.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
-#include <queue>
+#include <string>
 
 namespace headgate::tokens {
 
 namespace {
-
-/// Below this the quadratic search for the cheapest merge beats a heap.
-constexpr std::size_t linearMergeBytesMax = 128;
-
-constexpr std::uint32_t noRank = Vocabulary::none;
-
-/// Byte pair merging of one short piece, the lowest rank first, leftmost first among equals.
-template <typename Sink>
-void mergeShort(const Vocabulary& vocabulary, std::string_view piece, Sink&& sink)
-{
-    struct Part {
-        std::uint32_t start;
-        std::uint32_t rank; ///< of this part joined with the next one
-    };
-    std::array<Part, linearMergeBytesMax + 2> parts;
-    std::size_t count = piece.size() + 1; // the last one marks the end
-    const auto rankAt = [&](std::size_t i) {
-        return i + 2 < count
-            ? vocabulary.find(piece.substr(parts[i].start, parts[i + 2].start - parts[i].start))
-            : noRank;
-    };
-    for (std::size_t i = 0; i < count; ++i) {
-        parts[i].start = static_cast<std::uint32_t>(i);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        parts[i].rank = rankAt(i);
-    }
-    for (;;) {
-        std::size_t best = 0;
-        std::uint32_t bestRank = noRank;
-        for (std::size_t i = 0; i + 1 < count; ++i) {
-            if (parts[i].rank < bestRank) {
-                bestRank = parts[i].rank;
-                best = i;
-            }
-        }
-        if (bestRank == noRank) {
-            break;
-        }
-        std::copy(parts.begin() + static_cast<std::ptrdiff_t>(best) + 2,
-            parts.begin() + static_cast<std::ptrdiff_t>(count),
-            parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-        --count;
-        parts[best].rank = rankAt(best);
-        if (best > 0) {
-            parts[best - 1].rank = rankAt(best - 1);
-        }
-    }
-    for (std::size_t i = 0; i + 1 < count; ++i) {
-        sink(piece.substr(parts[i].start, parts[i + 1].start - parts[i].start));
-    }
-}
-
-/// The same result for long pieces in n log n: a heap of (rank, position), entries that no longer
-/// hold are skipped. A token has at most 128 bytes, so each look-up is bounded too.
-template <typename Sink>
-void mergeLong(const Vocabulary& vocabulary, std::string_view piece, Sink&& sink)
-{
-    const auto size = static_cast<std::uint32_t>(piece.size());
-    std::vector<std::uint32_t> next(size); // start of the part after the one at this index
-    std::vector<std::uint32_t> previous(size);
-    std::vector<std::uint32_t> rank(size, noRank);
-    std::vector<std::uint64_t> entries;
-    entries.reserve(size);
-    const auto rankAt = [&](std::uint32_t start) {
-        const std::uint32_t middle = next[start];
-        return middle < size ? vocabulary.find(piece.substr(start, next[middle] - start)) : noRank;
-    };
-    for (std::uint32_t i = 0; i < size; ++i) {
-        next[i] = i + 1;
-        previous[i] = i == 0 ? 0 : i - 1;
-    }
-    for (std::uint32_t i = 0; i < size; ++i) {
-        rank[i] = rankAt(i);
-        if (rank[i] != noRank) {
-            entries.push_back((static_cast<std::uint64_t>(rank[i]) << 32) | i);
-        }
-    }
-    std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> heap(
-        std::greater<>(), std::move(entries));
-    const auto refresh = [&](std::uint32_t start) {
-        rank[start] = rankAt(start);
-        if (rank[start] != noRank) {
-            heap.push((static_cast<std::uint64_t>(rank[start]) << 32) | start);
-        }
-    };
-    while (!heap.empty()) {
-        const std::uint64_t entry = heap.top();
-        heap.pop();
-        const auto start = static_cast<std::uint32_t>(entry & 0xFFFFFFFFU);
-        if (rank[start] != static_cast<std::uint32_t>(entry >> 32)) {
-            continue;
-        }
-        const std::uint32_t merged = next[start];
-        rank[merged] = noRank; // its entries are void from here on
-        next[start] = next[merged];
-        if (next[start] < size) {
-            previous[next[start]] = start;
-        }
-        refresh(start);
-        if (start > 0) {
-            refresh(previous[start]);
-        }
-    }
-    for (std::uint32_t at = 0; at < size; at = next[at]) {
-        sink(piece.substr(at, next[at] - at));
-    }
-}
 
 /// Each ill-formed byte becomes U+FFFD.
 std::string repaired(std::string_view text)
@@ -144,29 +35,32 @@ std::string repaired(std::string_view text)
 } // namespace
 
 struct Encoding::Impl {
-    Impl(Split splitBy, std::string_view file) : split(splitBy), vocabulary(file) { }
+    Impl(Split splitBy, std::string_view file)
+        : split(splitBy),
+          vocabulary(file),
+          merger(vocabulary)
+    {
+    }
     Split split;
     Vocabulary vocabulary;
+    Merger merger;
 
-    /// Calls onToken(bytes) for each token of one piece, or onWhole(id) when it is one token.
-    template <typename OnWhole, typename OnToken>
-    void tokenizePiece(std::string_view piece, OnWhole&& onWhole, OnToken&& onToken) const
+    /// Calls onToken(id) for each token of one piece.
+    template <typename OnToken>
+    void tokenizePiece(std::string_view piece, OnToken&& onToken) const
     {
         const std::uint32_t whole = vocabulary.find(piece);
         if (whole != Vocabulary::none) {
-            onWhole(whole);
-        } else if (piece.size() < linearMergeBytesMax) {
-            mergeShort(vocabulary, piece, onToken);
+            onToken(whole);
         } else {
-            mergeLong(vocabulary, piece, onToken);
+            merger.forEachToken(piece, onToken);
         }
     }
 
     [[nodiscard]] std::int64_t countPiece(std::string_view piece) const
     {
         std::int64_t tokens = 0;
-        tokenizePiece(
-            piece, [&](std::uint32_t) { ++tokens; }, [&](std::string_view) { ++tokens; });
+        tokenizePiece(piece, [&](std::uint32_t) { ++tokens; });
         return tokens;
     }
 };
@@ -234,12 +128,10 @@ std::vector<std::uint32_t> Encoding::encode(std::string_view text) const
     }
     std::vector<std::uint32_t> ids;
     ids.reserve(text.size() / 4);
-    const auto whole = [&](std::uint32_t id) { ids.push_back(id); };
-    const auto part
-        = [&](std::string_view bytes) { ids.push_back(m_impl->vocabulary.find(bytes)); };
+    const auto onToken = [&](std::uint32_t id) { ids.push_back(id); };
     for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
         end = pieceEnd(m_impl->split, text, at);
-        m_impl->tokenizePiece(text.substr(at, end - at), whole, part);
+        m_impl->tokenizePiece(text.substr(at, end - at), onToken);
     }
     return ids;
 }

@@ -32,10 +32,15 @@ struct Char {
     }
 };
 
-Char charAt(std::string_view text, std::size_t at)
+/// Inlined by force: it is the inner loop, and most text is ASCII.
+[[gnu::always_inline]] inline Char charAt(std::string_view text, std::size_t at)
 {
     if (at >= text.size()) {
         return {};
+    }
+    const auto first = static_cast<unsigned char>(text[at]);
+    if (first < 0x80) {
+        return {unicodeWord[first] & 0xFFu, 1, first}; // page 0 comes first in the table
     }
     const CodePoint point = codePointAt(text, at);
     return {unicodeWordOf(point.code) & 0xFF, point.size, point.code};

@@ -17,7 +17,7 @@ namespace headgate::tokens {
 
 class Encoding {
 public:
-    /// "o200k_base" or "cl100k_base"; the first call loads it (some 50 ms). Errors: unknown name.
+    /// "o200k_base" or "cl100k_base"; the first call loads it (some 200 ms). Errors: unknown name.
     [[nodiscard]] static Result<const Encoding*> named(std::string_view name);
 
     /// Ordinary text: special tokens in it are treated as text. Invalid UTF-8 counts each bad byte

@@ -3,7 +3,6 @@
 #include "core/tokens/vocabulary.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 namespace headgate::tokens {
@@ -21,32 +20,7 @@ std::uint32_t readU32(std::string_view file, std::size_t at)
     return value;
 }
 
-std::uint64_t readUpTo8(const char* bytes, std::size_t size)
-{
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, std::min<std::size_t>(size, 8));
-    return word;
-}
-
 } // namespace
-
-std::uint64_t Vocabulary::hashOf(std::string_view bytes)
-{
-    // Multiply and fold, eight bytes a step; the vocabulary is fixed, so no keyed hash is needed:
-    // a look-up compares the bytes, and the table's longest probe is fixed when it is built.
-    std::uint64_t hash = 0x9E3779B97F4A7C15ULL ^ bytes.size();
-    const char* data = bytes.data();
-    std::size_t left = bytes.size();
-    while (left > 0) {
-        hash = (hash ^ readUpTo8(data, left)) * 0xD6E8FEB86659FD93ULL;
-        hash ^= hash >> 32;
-        const std::size_t step = std::min<std::size_t>(left, 8);
-        data += step;
-        left -= step;
-    }
-    hash *= 0xD6E8FEB86659FD93ULL;
-    return hash ^ (hash >> 29);
-}
 
 Vocabulary::Vocabulary(std::string_view file)
 {

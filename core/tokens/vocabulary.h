@@ -6,6 +6,7 @@
 // (format in resources/tokenizers/README.md). Built once, then constant and safe on any thread.
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -49,7 +50,40 @@ private:
         std::uint32_t rank = none;
     };
 
-    [[nodiscard]] static std::uint64_t hashOf(std::string_view bytes);
+    template <typename Word>
+    [[nodiscard]] static std::uint64_t load(const char* bytes)
+    {
+        Word word = 0;
+        std::memcpy(&word, bytes, sizeof word);
+        return word;
+    }
+    [[nodiscard]] static std::uint64_t mixed(std::uint64_t hash, std::uint64_t word)
+    {
+        hash = (hash ^ word) * 0xD6E8FEB86659FD93ULL;
+        return hash ^ (hash >> 32);
+    }
+    /// Multiply and fold, eight bytes a step, the last step overlapping the one before. No key: a
+    /// look-up compares the bytes, and the vocabulary, so the longest probe too, is fixed.
+    [[nodiscard]] static std::uint64_t hashOf(std::string_view bytes)
+    {
+        const char* data = bytes.data();
+        const std::size_t size = bytes.size();
+        std::uint64_t hash = 0x9E3779B97F4A7C15ULL * (size + 1);
+        if (size >= 8) {
+            for (std::size_t at = 0; at + 8 < size; at += 8) {
+                hash = mixed(hash, load<std::uint64_t>(data + at));
+            }
+            hash = mixed(hash, load<std::uint64_t>(data + size - 8));
+        } else if (size >= 4) {
+            hash = mixed(
+                hash, load<std::uint32_t>(data) << 32 | load<std::uint32_t>(data + size - 4));
+        } else {
+            hash = mixed(hash,
+                load<std::uint8_t>(data) << 16 | load<std::uint8_t>(data + size / 2) << 8
+                    | load<std::uint8_t>(data + size - 1));
+        }
+        return mixed(hash, hash >> 29);
+    }
 
     std::string_view m_blob;
     std::vector<std::uint32_t> m_offsets;

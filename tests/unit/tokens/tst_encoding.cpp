@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/tokens/tokens.h"
+
+#include "core/base/rng.h"
+#include "core/tokens/embedded.h"
+#include "core/tokens/merger.h"
 #include "tests/unit/tokens/golden.h"
 
 #include <QtTest>
@@ -91,7 +95,7 @@ private Q_SLOTS:
     }
     void hostileTextsStayLinear()
     {
-        // A quadratic merge of these 400 kB would run for minutes: the test's time limit finds it.
+        // A quadratic merge of these 400 kB would run for an hour: the test's time limit finds it.
         QFETCH(QByteArray, unit);
         const QByteArray text = unit.repeated(400'000 / static_cast<int>(unit.size()));
         const std::string_view view(text.data(), static_cast<std::size_t>(text.size()));
@@ -102,19 +106,97 @@ private Q_SLOTS:
         }
     }
 
-    /// The heap takes over at 128 bytes: both ways must agree around it.
-    void longWordsAgreeWithTheirParts()
+    /// The definition itself: join the pair of lowest rank, leftmost first, until none is left.
+    static std::vector<std::uint32_t> mergedByDefinition(
+        const headgate::tokens::Vocabulary& vocabulary, std::string_view piece)
     {
-        const Encoding* encoding = *Encoding::named("o200k_base");
-        for (int length = 100; length < 160; ++length) {
-            std::string word;
-            for (int i = 0; i < length; ++i) {
-                word += static_cast<char>('a' + (i * i + i / 3) % 26);
+        using headgate::tokens::Vocabulary;
+        if (const std::uint32_t whole = vocabulary.find(piece); whole != Vocabulary::none) {
+            return {whole};
+        }
+        std::vector<std::string_view> parts;
+        for (std::size_t i = 0; i < piece.size(); ++i) {
+            parts.push_back(piece.substr(i, 1));
+        }
+        for (;;) {
+            std::size_t best = 0;
+            std::uint32_t bestRank = Vocabulary::none;
+            for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+                const std::string_view both(parts[i].data(), parts[i].size() + parts[i + 1].size());
+                if (const std::uint32_t rank = vocabulary.find(both); rank < bestRank) {
+                    best = i;
+                    bestRank = rank;
+                }
             }
-            std::string joined;
-            const auto ids = encoding->encode(word);
-            QVERIFY(!ids.empty());
-            QCOMPARE(encoding->count(word), static_cast<std::int64_t>(ids.size()));
+            if (bestRank == Vocabulary::none) {
+                break;
+            }
+            parts[best] = {parts[best].data(), parts[best].size() + parts[best + 1].size()};
+            parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+        }
+        std::vector<std::uint32_t> ids;
+        for (const std::string_view part : parts) {
+            ids.push_back(vocabulary.find(part));
+        }
+        return ids;
+    }
+
+    void mergingFollowsItsDefinition_data()
+    {
+        QTest::addColumn<bool>("o200k");
+        QTest::newRow("o200k_base") << true;
+        QTest::newRow("cl100k_base") << false;
+    }
+    void mergingFollowsItsDefinition()
+    {
+        using namespace headgate::tokens;
+        QFETCH(bool, o200k);
+        const Vocabulary vocabulary(o200k ? embeddedO200k() : embeddedCl100k());
+        const Merger merger(vocabulary);
+        headgate::Rng rng(o200k ? 11 : 12);
+        for (int round = 0; round < 6'000; ++round) {
+            std::string piece;
+            const auto kind = rng.below(5);
+            const auto length
+                = static_cast<std::size_t>(rng.between(2, round % 50 == 0 ? 400 : 60));
+            while (piece.size() < length) {
+                if (kind == 0) { // any bytes at all, also such as no text has
+                    piece += static_cast<char>(rng.below(256));
+                } else if (kind == 1) { // few letters: the most ambiguous merges
+                    piece += static_cast<char>('a' + rng.below(3));
+                } else if (kind == 2) {
+                    piece += static_cast<char>('a' + rng.below(26));
+                } else if (kind == 3) { // whole tokens side by side, and their halves
+                    const auto bytes = vocabulary.bytesOf(
+                        static_cast<std::uint32_t>(rng.below(vocabulary.size())));
+                    piece += bytes.substr(0, static_cast<std::size_t>(rng.between(1, 128)));
+                } else {
+                    piece += " =-*/\n\t"[rng.below(7)];
+                }
+            }
+            std::vector<std::uint32_t> ids;
+            if (const std::uint32_t whole = vocabulary.find(piece); whole != Vocabulary::none) {
+                ids.push_back(whole);
+            } else {
+                merger.forEachToken(piece, [&](std::uint32_t id) { ids.push_back(id); });
+            }
+            QCOMPARE(ids, mergedByDefinition(vocabulary, piece));
+        }
+    }
+
+    /// Each token's own bytes inside a longer piece: what no merge reaches must not be used.
+    void everyTokenSplitsAsItsDefinition()
+    {
+        using namespace headgate::tokens;
+        const Vocabulary vocabulary(embeddedCl100k());
+        const Merger merger(vocabulary);
+        for (std::uint32_t id = 0; id < vocabulary.size(); id += 7) {
+            const std::string piece = std::string(vocabulary.bytesOf(id)) + "\x01\x02\x03";
+            std::vector<std::uint32_t> ids;
+            merger.forEachToken(piece, [&](std::uint32_t token) { ids.push_back(token); });
+            if (vocabulary.find(piece) == Vocabulary::none) {
+                QCOMPARE(ids, mergedByDefinition(vocabulary, piece));
+            }
         }
     }
 
