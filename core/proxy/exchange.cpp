@@ -88,6 +88,14 @@ const char* settleOutcome(const Result<ledger::Settled>& settled)
     return settled ? ledger::holdStateName(settled->state) : "settle failed";
 }
 
+Refusal nameUsedRefusal()
+{
+    Refusal refusal;
+    refusal.kind = RefusalKind::BadRequest;
+    refusal.message = "This request id was already used. Send a new id with each new request.";
+    return refusal;
+}
+
 class Exchange final : public Sweepable {
 public:
     Exchange(ExchangeEnv env, ExchangeRequest request, ClientStream& client,
@@ -304,10 +312,7 @@ bool Exchange::claimName()
         return true;
     }
     m_repeated = first.refusal;
-    Refusal refusal;
-    refusal.kind = RefusalKind::BadRequest;
-    refusal.message = "This request id was already used. Send a new id with each new request.";
-    m_refusal = std::move(refusal);
+    m_refusal = nameUsedRefusal();
     return false;
 }
 
@@ -487,7 +492,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
     ask.target.model = m_plan.modelName;
     ask.target.tier = m_plan.tier;
     ask.amount = m_plan.bound;
-    ask.dispatch = m_call != nullptr && m_name.empty();
+    ask.dispatch = m_call != nullptr;
     const bool dispatched = ask.dispatch;
     auto decision = co_await reserveHold(m_env.ledger, std::move(ask));
     if (auto* denied = std::get_if<ledger::Denial>(&decision)) {
@@ -495,6 +500,10 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
         co_return Held::Refused;
     }
     auto& grant = std::get<ledger::Grant>(decision);
+    if (grant.repeated) { // the ledger knows this name from before a restart: not our hold
+        m_refusal = nameUsedRefusal();
+        co_return Held::Refused;
+    }
     m_hold = grant.hold;
     m_lines = std::move(grant.lines);
     m_decision.bound = grant.amount;
@@ -528,18 +537,9 @@ asio::awaitable<Exchange::Held> Exchange::connectAndDispatch(const catalog::Prov
         co_return Held::Granted;
     }
     Refusal refusal;
-    const auto code = dispatched.error().code;
-    const bool storeFailed = code == ErrorCode::Io || code == ErrorCode::Unavailable;
-    if (m_name.empty() || storeFailed) {
-        refusal.kind = RefusalKind::LedgerUnavailable;
-        refusal.message = dispatched.error().text();
-        co_await release("dispatch failed");
-    } else { // the ledger knows this name from before a restart: the old hold is not ours
-        refusal.kind = RefusalKind::BadRequest;
-        refusal.message = "This request id was already used. Send a new id with each new request.";
-        m_decision.attempts.pop_back();
-        m_hold = {};
-    }
+    refusal.kind = RefusalKind::LedgerUnavailable;
+    refusal.message = dispatched.error().text();
+    co_await release("dispatch failed");
     m_refusal = std::move(refusal);
     co_return Held::Refused;
 }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "support/test_house.h"
+
+#include "core/base/secret.h"
+#include "core/catalog/price_book.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+namespace headgate::testing {
+
+DecisionId MemorySink::nextId(TimeUs nowUs)
+{
+    const std::scoped_lock lock(m_mutex);
+    m_last = std::max(m_last + 1, nowUs);
+    return {m_last};
+}
+
+void MemorySink::append(activity::Decision decision)
+{
+    const std::scoped_lock lock(m_mutex);
+    m_rows.push_back(std::move(decision));
+}
+
+std::vector<activity::Decision> MemorySink::rows() const
+{
+    const std::scoped_lock lock(m_mutex);
+    return m_rows;
+}
+
+TestHouse::TestHouse(HouseOptions options)
+{
+    auto pattern = (std::filesystem::temp_directory_path() / "headgate-proxy-XXXXXX").string();
+    m_folder = ::mkdtemp(pattern.data());
+    m_key = "hg-" + randomHex(32);
+    ledger::LedgerOptions ledgerOptions;
+    ledgerOptions.path = m_folder + "/ledger.db";
+    ledgerOptions.powerSafe = false;
+    auto opened = ledger::SqliteLedger::open(std::move(ledgerOptions), m_clock);
+    if (!opened) {
+        m_error = opened.error().text();
+        return;
+    }
+    m_ledger = std::move(*opened);
+    if (!options.cap.empty()) {
+        ledger::Pool pool;
+        pool.id = {1};
+        pool.name = "test";
+        pool.window.kind = ledger::WindowKind::Lifetime;
+        pool.cap = *Money::parse(options.cap);
+        if (auto set = m_ledger->setPools({pool}); !set) {
+            m_error = set.error().text();
+        }
+    }
+    auto config = std::make_shared<proxy::ProxyConfig>();
+    config->revision = 1;
+    config->catalog.providers.push_back(catalog::simProvider());
+    config->catalog.models = catalog::simModels();
+    proxy::ClientKey key;
+    key.id = {7};
+    key.name = "tester";
+    key.team = "search";
+    config->keysByHash.emplace(strongHashHex(m_key), key);
+    m_config = config;
+    proxy::ProxyOptions proxyOptions;
+    proxyOptions.port = 0;
+    proxyOptions.threads = options.threads;
+    proxyOptions.inFlightWaitMs = options.inFlightWaitMs;
+    proxyOptions.drainTimeoutMs = options.drainTimeoutMs;
+    proxyOptions.sim.billPath = m_folder + "/sim-bill.log";
+    proxyOptions.sim.latencyPermille = options.latencyPermille;
+    auto started = proxy::Proxy::start(proxyOptions, m_config, *m_ledger, m_sink, m_clock);
+    if (!started) {
+        m_error = started.error().text();
+        return;
+    }
+    m_proxy = std::move(*started);
+}
+
+TestHouse::~TestHouse()
+{
+    stop(0);
+    m_proxy.reset();
+    m_ledger.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(m_folder, ignored);
+}
+
+void TestHouse::stop(int waitMs)
+{
+    if (m_proxy) {
+        m_proxy->drainAndStop(waitMs);
+    }
+}
+
+void TestHouse::reconfigure(proxy::ProxyConfig config)
+{
+    ++config.revision;
+    m_config = std::make_shared<const proxy::ProxyConfig>(std::move(config));
+    m_proxy->setConfig(m_config);
+}
+
+void TestHouse::addProvider(const std::string& url)
+{
+    auto changed = config();
+    catalog::Provider provider;
+    provider.name = "script";
+    provider.baseUrl = url;
+    provider.hasKey = true;
+    provider.connectTimeoutMs = 2'000;
+    provider.firstByteTimeoutMs = 1'000;
+    provider.idleTimeoutMs = 1'000;
+    changed.catalog.providers.push_back(provider);
+    catalog::Model model;
+    model.provider = "script";
+    model.name = "m";
+    model.contextTokens = 128'000;
+    model.maxOutputTokens = 16'384;
+    model.tokenizer = "o200k_base";
+    catalog::PriceSheet sheet;
+    sheet.input = Price::fromPico(1'000'000);
+    sheet.output = Price::fromPico(10'000'000);
+    model.prices.push_back(sheet);
+    changed.catalog.models.push_back(model);
+    changed.providerKeys["script"]
+        = std::make_shared<const Secret>(std::string("sk-operator-secret"));
+    reconfigure(std::move(changed));
+}
+
+proxy::SimBill TestHouse::bill() const
+{
+    const auto bill = proxy::readSimBill(m_folder + "/sim-bill.log");
+    return bill ? *bill : proxy::SimBill();
+}
+
+Money TestHouse::settled() const
+{
+    const auto view = m_ledger->view({}, {});
+    return view.lines.empty() ? Money() : view.lines.front().settled;
+}
+
+Money TestHouse::held() const
+{
+    const auto view = m_ledger->view({}, {});
+    return view.lines.empty() ? Money() : view.lines.front().held;
+}
+
+bool TestHouse::waitIdle(int timeoutMs) const
+{
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeoutMs);
+    while (std::chrono::steady_clock::now() < until) {
+        if (m_proxy->stats().inFlight == 0 && m_ledger->openHoldCount() == 0) {
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+}
+
+std::vector<activity::Decision> TestHouse::waitRows(std::size_t count) const
+{
+    for (int i = 0; i < 4'000 && m_sink.rows().size() < count; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return m_sink.rows();
+}
+
+RawReply TestHouse::chat(const std::string& body, const std::string& extraHeaders) const
+{
+    RawRequest request;
+    request.key = m_key;
+    request.body = body;
+    request.extraHeaders = extraHeaders;
+    return ask(m_proxy->port(), request);
+}
+
+std::string chatBody(const std::string& model, const std::string& text, const std::string& extra)
+{
+    return fmt::format(
+        R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}]{}}})", model, text, extra);
+}
+
+} // namespace headgate::testing
