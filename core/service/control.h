@@ -23,8 +23,8 @@ class Service;
 using RowSink = std::function<bool(const boost::json::object&)>;
 
 /// Runs a verb ("pools.list", "pools.add", "keys.create", …) on an open service.
-[[nodiscard]] Result<void> runVerb(Service& service, const std::string& verb,
-    const boost::json::object& args, const RowSink& row);
+[[nodiscard]] Result<void> runVerb(
+    Service& service, const std::string& verb, const boost::json::object& args, const RowSink& row);
 
 /// Runs a verb against the Headgate that owns `home`: over its control socket when one is running,
 /// else by opening the home folder for the length of the verb (no proxy is started).
@@ -37,7 +37,8 @@ using RowSink = std::function<bool(const boost::json::object&)>;
 /// The server side; owned by Service.
 class ControlServer {
 public:
-    [[nodiscard]] static Result<std::unique_ptr<ControlServer>> start(Service& service, const std::string& home);
+    [[nodiscard]] static Result<std::unique_ptr<ControlServer>> start(
+        Service& service, const std::string& home);
     ~ControlServer();
 
 private:

@@ -14,6 +14,7 @@
 #include "core/proxy/proxy.h"
 #include "core/routing/plan.h"
 #include "core/service/config.h"
+#include "core/service/demo_traffic.h"
 
 #include <functional>
 #include <memory>
@@ -58,7 +59,8 @@ struct Event {
         DecisionsAppended, ///< `decisions` holds them (coalesced)
         StatusChanged, ///< serving, paused, warning
         Alert ///< text: threshold, overrun, recovery, store failed
-    } kind = Kind::StatusChanged;
+    } kind
+        = Kind::StatusChanged;
     std::string text;
     std::vector<activity::Decision> decisions;
 };
@@ -151,18 +153,24 @@ public:
     // --- commands; `actor` is "console" or "cli"
     [[nodiscard]] Result<void> setPaused(bool paused, const std::string& actor);
     [[nodiscard]] Result<ledger::Pool> addPool(const NewPool& pool, const std::string& actor);
-    [[nodiscard]] Result<ledger::Pool> editPool(PoolId pool, const PoolEdit& edit, const std::string& actor);
-    [[nodiscard]] Result<void> topUpPool(PoolId pool, Money amount, const std::string& reason, const std::string& actor);
-    [[nodiscard]] Result<void> adjustPool(PoolId pool, const std::string& accountValue, Money amount,
-        const std::string& reason, const std::string& actor);
+    [[nodiscard]] Result<ledger::Pool> editPool(
+        PoolId pool, const PoolEdit& edit, const std::string& actor);
+    [[nodiscard]] Result<void> topUpPool(
+        PoolId pool, Money amount, const std::string& reason, const std::string& actor);
+    [[nodiscard]] Result<void> adjustPool(PoolId pool, const std::string& accountValue,
+        Money amount, const std::string& reason, const std::string& actor);
     [[nodiscard]] Result<CreatedKey> createKey(const NewKey& key, const std::string& actor);
     [[nodiscard]] Result<void> revokeKey(KeyId key, const std::string& actor);
     /// Takes a revocation back (undo): the same key works again.
     [[nodiscard]] Result<void> restoreKey(KeyId key, const std::string& actor);
-    [[nodiscard]] Result<catalog::Provider> addProvider(NewProvider provider, const std::string& actor);
-    [[nodiscard]] Result<void> editProvider(const catalog::Provider& provider, const std::string& actor);
-    [[nodiscard]] Result<void> setProviderKey(const std::string& provider, Secret key, const std::string& actor);
-    [[nodiscard]] Result<void> removeProvider(const std::string& provider, const std::string& actor);
+    [[nodiscard]] Result<catalog::Provider> addProvider(
+        NewProvider provider, const std::string& actor);
+    [[nodiscard]] Result<void> editProvider(
+        const catalog::Provider& provider, const std::string& actor);
+    [[nodiscard]] Result<void> setProviderKey(
+        const std::string& provider, Secret key, const std::string& actor);
+    [[nodiscard]] Result<void> removeProvider(
+        const std::string& provider, const std::string& actor);
     /// Reaches the provider (GET {base}/models, no tokens spent); text for a person on success.
     void testProvider(const std::string& provider, std::function<void(Result<std::string>)> done);
     /// Adds, or replaces the model of the same id. A new price is appended with its date; past
@@ -175,16 +183,21 @@ public:
     /// money is not touched). The undo of every configuration change.
     [[nodiscard]] Result<void> restoreRevision(std::int64_t revision, const std::string& actor);
     [[nodiscard]] std::vector<RevisionInfo> revisions(int limit) const;
-    [[nodiscard]] Result<DryRun> dryRun(const std::string& body, const ledger::Identity& identity) const;
+    /// The configuration as it was; NotFound.
+    [[nodiscard]] Result<Config> configAt(std::int64_t revision) const;
+    [[nodiscard]] Result<DryRun> dryRun(
+        const std::string& body, const ledger::Identity& identity) const;
 
     // --- queries on the reports thread; the newest query of a `slot` cancels older ones
-    void page(const std::string& slot, activity::PageQuery query, std::function<void(Result<activity::Page>)> done);
+    void page(const std::string& slot, activity::PageQuery query,
+        std::function<void(Result<activity::Page>)> done);
     void decision(DecisionId id, std::function<void(Result<activity::Decision>)> done);
     void report(const std::string& slot, activity::ReportQuery query,
         std::function<void(Result<std::vector<activity::ReportRow>>)> done);
     void facet(const std::string& slot, activity::Filter filter, std::string field, int limit,
         std::function<void(Result<std::vector<activity::Facet>>)> done);
-    void latency(TimeUs fromUs, TimeUs toUs, std::function<void(Result<activity::LatencySummary>)> done);
+    void latency(
+        TimeUs fromUs, TimeUs toUs, std::function<void(Result<activity::LatencySummary>)> done);
     void journal(std::optional<PoolId> pool, std::int64_t beforeSequence, int limit,
         std::function<void(Result<std::vector<ledger::Entry>>)> done);
     void verifyLedger(std::function<void(Result<ledger::VerifyReport>)> done);
@@ -195,9 +208,12 @@ public:
     [[nodiscard]] Result<void> resetSimBill();
 
     // --- demo traffic: a client of the proxy with keys of its own (created, revoked at the end)
-    [[nodiscard]] Result<void> startDemo(int requestsPerMinute);
+    /// `seconds` 0: until stopDemo().
+    [[nodiscard]] Result<void> startDemo(int requestsPerMinute, int seconds = 0);
     void stopDemo();
     [[nodiscard]] bool demoRunning() const;
+    /// Of the demo that runs or ran last.
+    [[nodiscard]] DemoCounts demoCounts() const;
 
 private:
     struct Impl;

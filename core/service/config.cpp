@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/service/config.h"
+
+#include "core/service/json_fields.h"
+#include "core/service/price_json.h"
+
+#include <boost/json.hpp>
+
+namespace headgate::service {
+
+namespace json = boost::json;
+
+namespace {
+
+/// Raised when a field changes its meaning; a body of a later format is refused.
+constexpr std::int64_t formatKnown = 1;
+
+void put(json::object& out, const char* name, const std::optional<Price>& price)
+{
+    if (price) {
+        out[name] = price->pico();
+    }
+}
+
+json::array texts(const std::vector<std::string>& list)
+{
+    json::array out;
+    for (const auto& text : list) {
+        out.emplace_back(text);
+    }
+    return out;
+}
+
+// --- catalog
+
+json::object toJson(const catalog::Provider& provider)
+{
+    return {{"name", provider.name}, {"dialect", catalog::dialectName(provider.dialect)},
+        {"simulated", provider.simulated}, {"enabled", provider.enabled},
+        {"base_url", provider.baseUrl}, {"has_key", provider.hasKey},
+        {"key_hint", provider.keyHint}, {"concurrency_max", provider.concurrencyMax},
+        {"connect_timeout_ms", provider.connectTimeoutMs},
+        {"first_byte_timeout_ms", provider.firstByteTimeoutMs},
+        {"idle_timeout_ms", provider.idleTimeoutMs}, {"inject_usage", provider.injectUsage}};
+}
+
+catalog::Provider readProvider(JsonFields& fields)
+{
+    catalog::Provider provider;
+    fields.read("name", provider.name);
+    std::string dialect = catalog::dialectName(provider.dialect);
+    fields.read("dialect", dialect);
+    if (const auto known = catalog::dialectFromName(dialect)) {
+        provider.dialect = *known;
+    } else {
+        fields.fail("dialect", "is unknown");
+    }
+    fields.read("simulated", provider.simulated);
+    fields.read("enabled", provider.enabled);
+    fields.read("base_url", provider.baseUrl);
+    fields.read("has_key", provider.hasKey);
+    fields.read("key_hint", provider.keyHint);
+    fields.read("concurrency_max", provider.concurrencyMax);
+    fields.read("connect_timeout_ms", provider.connectTimeoutMs);
+    fields.read("first_byte_timeout_ms", provider.firstByteTimeoutMs);
+    fields.read("idle_timeout_ms", provider.idleTimeoutMs);
+    fields.read("inject_usage", provider.injectUsage);
+    return provider;
+}
+
+void readServiceTiers(JsonFields& fields, catalog::PriceSheet& sheet)
+{
+    fields.object("service_tiers", [&sheet](JsonFields& tiers) {
+        for (const auto& member : tiers.raw()) {
+            const std::string name(member.key());
+            tiers.object(name.c_str(), [&](JsonFields& one) {
+                catalog::PriceSheet::ServiceTier tier;
+                one.read("input_pico", tier.input);
+                one.read("output_pico", tier.output);
+                one.read("cache_read_pico", tier.cacheRead);
+                one.read("cache_write_pico", tier.cacheWrite);
+                sheet.serviceTiers[name] = tier;
+            });
+        }
+    });
+}
+
+catalog::PriceSheet readSheet(JsonFields& fields)
+{
+    catalog::PriceSheet sheet;
+    fields.read("valid_from_us", sheet.validFrom);
+    fields.read("per_call_nano", sheet.perCall);
+    fields.read("per_web_search_nano", sheet.perWebSearch);
+    fields.read("tier_above", sheet.tierAbove);
+    fields.read("source", sheet.source);
+    fields.read("input_pico", sheet.input);
+    fields.read("output_pico", sheet.output);
+    fields.read("cache_read_pico", sheet.cacheRead);
+    fields.read("cache_write_5m_pico", sheet.cacheWrite5m);
+    fields.read("cache_write_1h_pico", sheet.cacheWrite1h);
+    fields.read("input_audio_pico", sheet.inputAudio);
+    fields.read("output_audio_pico", sheet.outputAudio);
+    fields.read("tier_input_pico", sheet.tierInput);
+    fields.read("tier_output_pico", sheet.tierOutput);
+    fields.read("tier_cache_read_pico", sheet.tierCacheRead);
+    fields.read("tier_cache_write_pico", sheet.tierCacheWrite);
+    readServiceTiers(fields, sheet);
+    return sheet;
+}
+
+json::object toJson(const catalog::Model& model)
+{
+    json::object out{{"provider", model.provider}, {"name", model.name},
+        {"display_name", model.displayName}, {"tier", model.tier},
+        {"context_tokens", model.contextTokens}, {"max_output_tokens", model.maxOutputTokens},
+        {"tokenizer", model.tokenizer}, {"enabled", model.enabled}, {"embedding", model.embedding}};
+    out["can"] = json::object{{"tools", model.can.tools}, {"images", model.can.images},
+        {"audio", model.can.audio}, {"json_schema", model.can.jsonSchema},
+        {"reasoning", model.can.reasoning}, {"logprobs", model.can.logprobs}};
+    json::array prices;
+    for (const auto& sheet : model.prices) {
+        prices.push_back(priceSheetToJson(sheet));
+    }
+    out["prices"] = std::move(prices);
+    return out;
+}
+
+catalog::Model readModel(JsonFields& fields)
+{
+    catalog::Model model;
+    fields.read("provider", model.provider);
+    fields.read("name", model.name);
+    fields.read("display_name", model.displayName);
+    fields.read("tier", model.tier);
+    fields.read("context_tokens", model.contextTokens);
+    fields.read("max_output_tokens", model.maxOutputTokens);
+    fields.read("tokenizer", model.tokenizer);
+    fields.read("enabled", model.enabled);
+    fields.read("embedding", model.embedding);
+    fields.object("can", [&model](JsonFields& can) {
+        can.read("tools", model.can.tools);
+        can.read("images", model.can.images);
+        can.read("audio", model.can.audio);
+        can.read("json_schema", model.can.jsonSchema);
+        can.read("reasoning", model.can.reasoning);
+        can.read("logprobs", model.can.logprobs);
+    });
+    fields.eachObject(
+        "prices", [&model](JsonFields& sheet) { model.prices.push_back(readSheet(sheet)); });
+    return model;
+}
+
+// --- pools and keys
+
+json::object toJson(const ledger::Pool& pool)
+{
+    return {{"id", pool.id.value}, {"name", pool.name}, {"scope", pool.scope.text()},
+        {"window", pool.window.text()}, {"cap_nano", pool.cap.nano()}, {"hard", pool.hard},
+        {"reserve_percent", pool.reservePercent}, {"zone", pool.zone},
+        {"fiscal_start_day", pool.fiscalStartDay}, {"frozen", pool.frozen},
+        {"archived", pool.archived}};
+}
+
+ledger::Pool readPool(JsonFields& fields)
+{
+    ledger::Pool pool;
+    std::string scope;
+    std::string window;
+    fields.read("id", pool.id.value);
+    fields.read("name", pool.name);
+    fields.read("scope", scope);
+    fields.read("window", window);
+    if (const auto parsed = ledger::Scope::parse(scope)) {
+        pool.scope = *parsed;
+    } else {
+        fields.fail("scope", "is unknown");
+    }
+    if (const auto parsed = ledger::Window::parse(window)) {
+        pool.window = *parsed;
+    } else {
+        fields.fail("window", "is unknown");
+    }
+    fields.read("cap_nano", pool.cap);
+    fields.read("hard", pool.hard);
+    fields.read("reserve_percent", pool.reservePercent);
+    fields.read("zone", pool.zone);
+    fields.read("fiscal_start_day", pool.fiscalStartDay);
+    fields.read("frozen", pool.frozen);
+    fields.read("archived", pool.archived);
+    return pool;
+}
+
+json::object toJson(const KeyRecord& key)
+{
+    return {{"id", key.id.value}, {"name", key.name}, {"hash", key.hash}, {"hint", key.hint},
+        {"team", key.team}, {"user", key.user}, {"tags", texts(key.tags)},
+        {"created_at_us", key.createdAtUs}, {"expires_at_us", key.expiresAtUs},
+        {"revoked_at_us", key.revokedAtUs}};
+}
+
+KeyRecord readKey(JsonFields& fields)
+{
+    KeyRecord key;
+    fields.read("id", key.id.value);
+    fields.read("name", key.name);
+    fields.read("hash", key.hash);
+    fields.read("hint", key.hint);
+    fields.read("team", key.team);
+    fields.read("user", key.user);
+    fields.read("tags", key.tags);
+    fields.read("created_at_us", key.createdAtUs);
+    fields.read("expires_at_us", key.expiresAtUs);
+    fields.read("revoked_at_us", key.revokedAtUs);
+    return key;
+}
+
+json::object toJson(const Settings& settings)
+{
+    return {{"org", settings.org}, {"theme", settings.theme},
+        {"first_run_done", settings.firstRunDone}, {"power_safe", settings.powerSafe},
+        {"zone", settings.zone}};
+}
+
+void readSettings(JsonFields& fields, Settings& settings)
+{
+    fields.read("org", settings.org);
+    fields.read("theme", settings.theme);
+    fields.read("first_run_done", settings.firstRunDone);
+    fields.read("power_safe", settings.powerSafe);
+    fields.read("zone", settings.zone);
+}
+
+template <typename T>
+json::array listToJson(const std::vector<T>& list)
+{
+    json::array out;
+    for (const auto& item : list) {
+        out.push_back(toJson(item));
+    }
+    return out;
+}
+
+void readPolicy(JsonFields& fields, Config& config)
+{
+    const auto* value = fields.find("policy");
+    if (value == nullptr) {
+        return;
+    }
+    if (auto policy = routing::policyFromJson(json::serialize(*value))) {
+        config.policy = std::move(*policy);
+    } else {
+        fields.fail("policy", "is wrong: " + policy.error().message);
+    }
+}
+
+} // namespace
+
+json::object priceSheetToJson(const catalog::PriceSheet& sheet)
+{
+    json::object out{{"valid_from_us", sheet.validFrom}, {"per_call_nano", sheet.perCall.nano()},
+        {"per_web_search_nano", sheet.perWebSearch.nano()}, {"tier_above", sheet.tierAbove},
+        {"source", sheet.source}};
+    put(out, "input_pico", sheet.input);
+    put(out, "output_pico", sheet.output);
+    put(out, "cache_read_pico", sheet.cacheRead);
+    put(out, "cache_write_5m_pico", sheet.cacheWrite5m);
+    put(out, "cache_write_1h_pico", sheet.cacheWrite1h);
+    put(out, "input_audio_pico", sheet.inputAudio);
+    put(out, "output_audio_pico", sheet.outputAudio);
+    put(out, "tier_input_pico", sheet.tierInput);
+    put(out, "tier_output_pico", sheet.tierOutput);
+    put(out, "tier_cache_read_pico", sheet.tierCacheRead);
+    put(out, "tier_cache_write_pico", sheet.tierCacheWrite);
+    json::object tiers;
+    for (const auto& [name, tier] : sheet.serviceTiers) {
+        json::object one;
+        put(one, "input_pico", tier.input);
+        put(one, "output_pico", tier.output);
+        put(one, "cache_read_pico", tier.cacheRead);
+        put(one, "cache_write_pico", tier.cacheWrite);
+        tiers[name] = std::move(one);
+    }
+    if (!tiers.empty()) {
+        out["service_tiers"] = std::move(tiers);
+    }
+    return out;
+}
+
+bool samePrices(const catalog::PriceSheet& a, const catalog::PriceSheet& b)
+{
+    auto left = priceSheetToJson(a);
+    auto right = priceSheetToJson(b);
+    left.erase("source");
+    right.erase("source");
+    return left == right;
+}
+
+std::string configToJson(const Config& config)
+{
+    json::object out;
+    out["format"] = formatKnown;
+    out["revision"] = config.revision;
+    out["at_us"] = config.atUs;
+    out["actor"] = config.actor;
+    out["summary"] = config.summary;
+    out["providers"] = listToJson(config.providers);
+    out["models"] = listToJson(config.models);
+    out["pools"] = listToJson(config.pools);
+    out["keys"] = listToJson(config.keys);
+    out["policy"] = json::parse(routing::policyToJson(config.policy));
+    out["settings"] = toJson(config.settings);
+    out["paused"] = config.paused;
+    out["next_id"] = config.nextId;
+    return json::serialize(out);
+}
+
+Result<Config> configFromJson(std::string_view text)
+{
+    boost::system::error_code error;
+    const auto value = json::parse(json::string_view(text.data(), text.size()), error);
+    if (error || !value.is_object()) {
+        return Error(ErrorCode::Corrupt, "The configuration is not a JSON object.",
+            "Restore config.db from a backup.");
+    }
+    JsonFields fields(value.as_object());
+    std::int64_t format = formatKnown;
+    fields.read("format", format);
+    if (format > formatKnown) {
+        return Error(ErrorCode::TooNew, "The configuration was written by a newer Headgate.",
+            "Install the newer Headgate.");
+    }
+    Config config;
+    fields.read("revision", config.revision);
+    fields.read("at_us", config.atUs);
+    fields.read("actor", config.actor);
+    fields.read("summary", config.summary);
+    fields.eachObject(
+        "providers", [&](JsonFields& item) { config.providers.push_back(readProvider(item)); });
+    fields.eachObject(
+        "models", [&](JsonFields& item) { config.models.push_back(readModel(item)); });
+    fields.eachObject("pools", [&](JsonFields& item) { config.pools.push_back(readPool(item)); });
+    fields.eachObject("keys", [&](JsonFields& item) { config.keys.push_back(readKey(item)); });
+    readPolicy(fields, config);
+    fields.object("settings", [&](JsonFields& item) { readSettings(item, config.settings); });
+    fields.read("paused", config.paused);
+    fields.read("next_id", config.nextId);
+    if (!fields.problem().empty()) {
+        return Error(ErrorCode::Corrupt, "The configuration cannot be read: " + fields.problem(),
+            "Restore an earlier revision or config.db from a backup.");
+    }
+    return config;
+}
+
+} // namespace headgate::service

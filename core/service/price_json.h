@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// Price sheets as they are stored inside the configuration, and their comparison. Pure.
+
+#include "core/catalog/catalog.h"
+
+#include <boost/json/object.hpp>
+
+namespace headgate::service {
+
+[[nodiscard]] boost::json::object priceSheetToJson(const catalog::PriceSheet& sheet);
+/// Equal in everything but the source.
+[[nodiscard]] bool samePrices(const catalog::PriceSheet& a, const catalog::PriceSheet& b);
+
+} // namespace headgate::service

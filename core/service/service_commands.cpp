@@ -1,0 +1,810 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/base/log.h"
+#include "core/catalog/price_book.h"
+#include "core/proxy/prompt_tokens.h"
+#include "core/service/provider_probe.h"
+#include "core/service/service_impl.h"
+#include "core/service/validate.h"
+#include "core/wire/chat_request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace headgate::service {
+
+namespace {
+
+std::string secretName(const std::string& provider)
+{
+    return "provider:" + provider;
+}
+
+template <typename List, typename IdType>
+auto findById(List& list, IdType id)
+{
+    return std::find_if(list.begin(), list.end(), [id](const auto& item) { return item.id == id; });
+}
+
+Error noPool()
+{
+    return Error(
+        ErrorCode::NotFound, "There is no such pool.", "`headgate pools list` shows the names.");
+}
+
+Error noKey()
+{
+    return Error(
+        ErrorCode::NotFound, "There is no such key.", "`headgate keys list` shows the names.");
+}
+
+Error noProvider(const std::string& name)
+{
+    return Error(ErrorCode::NotFound, "There is no provider \"" + name + "\".",
+        "`headgate providers list` shows the names.");
+}
+
+std::string describeEdit(const ledger::Pool& before, const ledger::Pool& after)
+{
+    std::vector<std::string> parts;
+    if (after.cap != before.cap) {
+        parts.push_back(
+            fmt::format("{} cap from ${} to ${}", after.cap > before.cap ? "raise" : "lower",
+                before.cap.toDecimal(), after.cap.toDecimal()));
+    }
+    if (after.name != before.name) {
+        parts.push_back("rename to " + after.name);
+    }
+    if (!(after.window == before.window)) {
+        parts.push_back("window " + before.window.text() + " to " + after.window.text());
+    }
+    if (after.reservePercent != before.reservePercent) {
+        parts.push_back(
+            fmt::format("reserve {}% to {}%", before.reservePercent, after.reservePercent));
+    }
+    if (after.hard != before.hard) {
+        parts.emplace_back(after.hard ? "make hard" : "watch only");
+    }
+    if (after.zone != before.zone) {
+        parts.push_back("zone " + after.zone);
+    }
+    if (after.frozen != before.frozen) {
+        parts.emplace_back(after.frozen ? "freeze" : "unfreeze");
+    }
+    if (after.archived != before.archived) {
+        parts.emplace_back(after.archived ? "archive" : "take out of the archive");
+    }
+    std::string text = "Pool " + before.name + ":";
+    for (const auto& part : parts) {
+        text += (&part == &parts.front() ? " " : ", ") + part;
+    }
+    return text;
+}
+
+void applyEdit(const PoolEdit& edit, ledger::Pool& pool)
+{
+    pool.name = edit.name.value_or(pool.name);
+    pool.cap = edit.cap.value_or(pool.cap);
+    pool.window = edit.window.value_or(pool.window);
+    pool.reservePercent = edit.reservePercent.value_or(pool.reservePercent);
+    pool.hard = edit.hard.value_or(pool.hard);
+    pool.zone = edit.zone.value_or(pool.zone);
+    pool.frozen = edit.frozen.value_or(pool.frozen);
+    pool.archived = edit.archived.value_or(pool.archived);
+}
+
+Result<void> checkReason(const std::string& reason)
+{
+    if (reason.empty() || reason.size() > 1'000) {
+        return Error(ErrorCode::InvalidArgument, "A reason is needed (at most 1,000 bytes).",
+            "It is kept in the journal for ever: say why the money moves.");
+    }
+    return {};
+}
+
+/// The earlier content as the newest one: what may not come back stays as it is now.
+Config restored(const Config& earlier, const Config& now, TimeUs nowUs)
+{
+    Config next = earlier;
+    next.nextId = std::max(earlier.nextId, now.nextId);
+    next.paused = now.paused;
+    for (auto& key : next.keys) {
+        const auto current = findById(now.keys, key.id);
+        if (current != now.keys.end() && current->revokedAtUs != 0) {
+            key = *current; // a revoked key never comes back by an undo of something else
+        }
+    }
+    for (const auto& key : now.keys) {
+        if (findById(next.keys, key.id) == next.keys.end()) {
+            next.keys.push_back(key);
+            auto& kept = next.keys.back();
+            kept.revokedAtUs = kept.revokedAtUs != 0 ? kept.revokedAtUs : nowUs;
+        }
+    }
+    for (const auto& pool : now.pools) {
+        if (findById(next.pools, pool.id) == next.pools.end()) {
+            next.pools.push_back(pool); // its history is in the ledger
+            next.pools.back().archived = true;
+        }
+    }
+    return next;
+}
+
+} // namespace
+
+std::shared_ptr<const proxy::ProxyConfig> Service::Impl::proxyConfig(const Config& from) const
+{
+    auto out = std::make_shared<proxy::ProxyConfig>();
+    out->revision = from.revision;
+    out->catalog.providers = from.providers;
+    out->catalog.models = from.models;
+    out->policy = from.policy;
+    out->org = from.settings.org;
+    out->paused = from.paused;
+    for (const auto& key : from.keys) {
+        proxy::ClientKey client;
+        client.id = key.id;
+        client.name = key.name;
+        client.team = key.team;
+        client.user = key.user;
+        client.tags = key.tags;
+        client.expiresAtUs = key.expiresAtUs;
+        client.revoked = key.revokedAtUs != 0;
+        out->keysByHash.emplace(key.hash, std::move(client));
+    }
+    for (const auto& provider : from.providers) {
+        if (auto secret = secrets->get(secretName(provider.name))) {
+            out->providerKeys.emplace(provider.name, std::move(secret));
+        }
+    }
+    return out;
+}
+
+Result<void> Service::Impl::change(
+    const std::string& actor, const std::function<Result<std::string>(Config&)>& edit)
+{
+    Config next = *current();
+    auto summary = edit(next);
+    if (!summary) {
+        return summary.error();
+    }
+    return commit(std::move(next), actor, std::move(*summary));
+}
+
+Result<void> Service::Impl::commit(Config next, const std::string& actor, std::string summary)
+{
+    const auto before = current();
+    next.revision = before->revision + 1;
+    next.atUs = std::max(clock.nowUs(), before->atUs);
+    next.actor = actor;
+    next.summary = std::move(summary);
+    // The ledger first: no request may be admitted under pools that it does not know.
+    const bool poolsChanged = !(next.pools == before->pools);
+    if (poolsChanged && ledger) {
+        if (auto done = ledger->setPools(next.pools); !done) {
+            return done;
+        }
+    }
+    if (auto done = store->save(next); !done) {
+        if (poolsChanged && ledger) {
+            if (const auto back = ledger->setPools(before->pools); !back) {
+                log::error("The pools of revision {} cannot be put back: {}", before->revision,
+                    back.error().text());
+            }
+        }
+        return done;
+    }
+    auto published = std::make_shared<const Config>(std::move(next));
+    auto forProxy = proxyConfig(*published);
+    std::shared_ptr<proxy::Proxy> running;
+    {
+        const std::lock_guard state(stateMutex);
+        config = published;
+        running = proxy;
+    }
+    if (running) {
+        running->setConfig(std::move(forProxy));
+    }
+    log::info("Revision {} by {}: {}", published->revision, published->actor, published->summary);
+    events->configChanged();
+    if (poolsChanged) {
+        events->moneyMoved();
+    }
+    return {};
+}
+
+Result<void> Service::setPaused(bool paused, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    if (m_impl->current()->paused == paused) {
+        return {};
+    }
+    auto done = m_impl->change(actor, [paused](Config& next) -> Result<std::string> {
+        next.paused = paused;
+        return std::string(paused ? "Pause all" : "Resume");
+    });
+    m_impl->events->statusChanged();
+    return done;
+}
+
+// --- pools
+
+Result<ledger::Pool> Service::addPool(const NewPool& given, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    ledger::Pool pool;
+    pool.name = given.name;
+    pool.scope = given.scope;
+    pool.window = given.window;
+    pool.cap = given.cap;
+    pool.hard = given.hard;
+    pool.reservePercent = given.reservePercent;
+    pool.zone = given.zone.empty() ? m_impl->zone() : given.zone;
+    auto done = m_impl->change(actor, [&pool](Config& next) -> Result<std::string> {
+        pool.id = PoolId{next.nextId++};
+        if (auto fine = checkPool(next, pool); !fine) {
+            return fine.error();
+        }
+        next.pools.push_back(pool);
+        return fmt::format("Add pool {}: {} {}, ${}{}", pool.name, pool.scope.text(),
+            pool.window.text(), pool.cap.toDecimal(), pool.hard ? "" : ", watch only");
+    });
+    if (!done) {
+        return done.error();
+    }
+    return pool;
+}
+
+Result<ledger::Pool> Service::editPool(PoolId id, const PoolEdit& edit, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto config = m_impl->current();
+    const auto before = findById(config->pools, id);
+    if (before == config->pools.end()) {
+        return noPool();
+    }
+    ledger::Pool pool = *before;
+    applyEdit(edit, pool);
+    if (edit.frozen == false && m_impl->ledger) {
+        // An overrun freezes accounts, an operator the pool: unfreeze means both.
+        if (auto done = m_impl->ledger->unfreezeAccounts(id, actor); !done) {
+            return done.error();
+        }
+        m_impl->events->moneyMoved();
+    }
+    if (pool == *before) {
+        return pool;
+    }
+    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        if (auto fine = checkPool(next, pool); !fine) {
+            return fine.error();
+        }
+        *findById(next.pools, id) = pool;
+        return describeEdit(*before, pool);
+    });
+    if (!done) {
+        return done.error();
+    }
+    return pool;
+}
+
+Result<void> Service::topUpPool(
+    PoolId pool, Money amount, const std::string& reason, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto ledger = m_impl->openedLedger();
+    if (!ledger) {
+        return ledger.error();
+    }
+    if (auto fine = checkReason(reason); !fine) {
+        return fine;
+    }
+    if (amount.isNegative() || amount.isZero()) {
+        return Error(ErrorCode::InvalidArgument, "A top-up must be more than $0.",
+            "To take money back, lower the cap or adjust with a reason.");
+    }
+    const auto config = m_impl->current();
+    if (findById(config->pools, pool) == config->pools.end()) {
+        return noPool();
+    }
+    auto done = (*ledger)->topUp(pool, amount, actor, reason);
+    m_impl->events->moneyMoved();
+    return done;
+}
+
+Result<void> Service::adjustPool(PoolId pool, const std::string& accountValue, Money amount,
+    const std::string& reason, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto ledger = m_impl->openedLedger();
+    if (!ledger) {
+        return ledger.error();
+    }
+    if (auto fine = checkReason(reason); !fine) {
+        return fine;
+    }
+    if (amount.isZero()) {
+        return Error(ErrorCode::InvalidArgument, "An adjustment of $0 changes nothing.",
+            "Positive adds to what is spent, negative gives back.");
+    }
+    const auto config = m_impl->current();
+    if (findById(config->pools, pool) == config->pools.end()) {
+        return noPool();
+    }
+    auto done = (*ledger)->adjust(pool, accountValue, amount, actor, reason);
+    m_impl->events->moneyMoved();
+    return done;
+}
+
+// --- client keys
+
+Result<CreatedKey> Service::createKey(const NewKey& given, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    CreatedKey created;
+    created.key = Secret("hg-" + randomHex(32));
+    auto& record = created.record;
+    record.name = given.name;
+    record.team = given.team;
+    record.user = given.user;
+    record.tags = given.tags;
+    record.expiresAtUs = given.expiresAtUs;
+    record.hash = strongHashHex(created.key.reveal());
+    record.hint = created.key.hint();
+    record.createdAtUs = m_impl->clock.nowUs();
+    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        record.id = KeyId{next.nextId++};
+        if (auto fine = checkKey(next, record, record.createdAtUs); !fine) {
+            return fine.error();
+        }
+        next.keys.push_back(record);
+        return "Create key " + record.name;
+    });
+    if (!done) {
+        return done.error();
+    }
+    return created;
+}
+
+Result<void> Service::revokeKey(KeyId id, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        const auto key = findById(next.keys, id);
+        if (key == next.keys.end()) {
+            return noKey();
+        }
+        if (key->revokedAtUs != 0) {
+            return Error(
+                ErrorCode::AlreadyExists, "The key \"" + key->name + "\" is revoked already.");
+        }
+        key->revokedAtUs = m_impl->clock.nowUs();
+        return "Revoke key " + key->name;
+    });
+}
+
+Result<void> Service::restoreKey(KeyId id, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        const auto key = findById(next.keys, id);
+        if (key == next.keys.end()) {
+            return noKey();
+        }
+        if (key->revokedAtUs == 0) {
+            return Error(ErrorCode::AlreadyExists, "The key \"" + key->name + "\" is not revoked.");
+        }
+        KeyRecord back = *key;
+        back.revokedAtUs = 0;
+        const bool taken = std::any_of(next.keys.begin(), next.keys.end(), [&](const auto& other) {
+            return other.id != id && other.revokedAtUs == 0 && other.name == back.name;
+        });
+        if (taken) {
+            return Error(ErrorCode::AlreadyExists,
+                "Another key is called \"" + back.name + "\" now.", "Revoke that one first.");
+        }
+        *key = std::move(back);
+        return "Restore key " + key->name;
+    });
+}
+
+// --- providers
+
+Result<catalog::Provider> Service::addProvider(NewProvider given, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    catalog::Provider provider;
+    provider.name = given.name;
+    provider.dialect = given.dialect;
+    provider.baseUrl = given.url;
+    provider.hasKey = !given.key.empty();
+    provider.keyHint = given.key.empty() ? std::string() : given.key.hint();
+    if (auto fine = checkProvider(*m_impl->current(), provider, true); !fine) {
+        return fine.error();
+    }
+    provider.baseUrl = *checkedUrl(given.url);
+    if (auto done = m_impl->secrets->put(secretName(provider.name), given.key); !done) {
+        return done.error();
+    }
+    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        next.providers.push_back(provider);
+        std::size_t models = 0;
+        for (const auto& model : catalog::defaultBook().models) {
+            if (given.addBookModels && model.provider == provider.name) {
+                next.models.push_back(model);
+                ++models;
+            }
+        }
+        return fmt::format("Add provider {} with {} models", provider.name, models);
+    });
+    if (!done) {
+        static_cast<void>(m_impl->secrets->remove(secretName(provider.name)));
+        return done.error();
+    }
+    return provider;
+}
+
+Result<void> Service::editProvider(const catalog::Provider& given, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        const auto found = std::find_if(next.providers.begin(), next.providers.end(),
+            [&](const catalog::Provider& provider) { return provider.name == given.name; });
+        if (found == next.providers.end()) {
+            return noProvider(given.name);
+        }
+        catalog::Provider provider = given;
+        provider.simulated = found->simulated;
+        provider.hasKey = found->hasKey; // the key has a command of its own
+        provider.keyHint = found->keyHint;
+        if (auto fine = checkProvider(next, provider, false); !fine) {
+            return fine.error();
+        }
+        if (!provider.simulated) {
+            provider.baseUrl = *checkedUrl(given.baseUrl);
+        }
+        *found = std::move(provider);
+        return "Change provider " + given.name;
+    });
+}
+
+Result<void> Service::setProviderKey(const std::string& name, Secret key, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto config = m_impl->current();
+    const auto known = std::find_if(config->providers.begin(), config->providers.end(),
+        [&](const catalog::Provider& provider) { return provider.name == name; });
+    if (known == config->providers.end()) {
+        return noProvider(name);
+    }
+    const auto before = m_impl->secrets->get(secretName(name));
+    if (auto done = m_impl->secrets->put(secretName(name), key); !done) {
+        return done;
+    }
+    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        for (auto& provider : next.providers) {
+            if (provider.name == name) {
+                provider.hasKey = !key.empty();
+                provider.keyHint = key.empty() ? std::string() : key.hint();
+            }
+        }
+        return (key.empty() ? "Remove the key of provider " : "Set the key of provider ") + name;
+    });
+    if (!done) {
+        static_cast<void>(before ? m_impl->secrets->put(secretName(name), *before)
+                                 : m_impl->secrets->remove(secretName(name)));
+    }
+    return done;
+}
+
+Result<void> Service::removeProvider(const std::string& name, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto before = m_impl->secrets->get(secretName(name));
+    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        const auto gone = std::erase_if(next.providers,
+            [&](const catalog::Provider& provider) { return provider.name == name; });
+        if (gone == 0) {
+            return noProvider(name);
+        }
+        std::erase_if(
+            next.models, [&](const catalog::Model& model) { return model.provider == name; });
+        // A removed provider's key is removed for good, also when the removal is undone.
+        if (auto removed = m_impl->secrets->remove(secretName(name)); !removed) {
+            return removed.error();
+        }
+        return "Remove provider " + name;
+    });
+    if (!done && before) {
+        static_cast<void>(m_impl->secrets->put(secretName(name), *before));
+    }
+    return done;
+}
+
+void Service::testProvider(const std::string& name, std::function<void(Result<std::string>)> done)
+{
+    const auto config = m_impl->current();
+    const auto found = std::find_if(config->providers.begin(), config->providers.end(),
+        [&](const catalog::Provider& provider) { return provider.name == name; });
+    if (found == config->providers.end()) {
+        done(noProvider(name));
+        return;
+    }
+    std::shared_ptr<const Secret> key;
+    {
+        const std::lock_guard commands(m_impl->commandMutex);
+        key = m_impl->secrets->get(secretName(name));
+    }
+    const bool queued
+        = m_impl->probes.add({}, [provider = *found, key, done](const Worker::StillWanted& wanted) {
+              auto result = probeProvider(provider, key.get());
+              if (wanted()) {
+                  done(std::move(result));
+              }
+          });
+    if (!queued) {
+        done(Error(ErrorCode::Unavailable, "Too many tests wait.", "Try again in a moment."));
+    }
+}
+
+// --- models, policy, settings
+
+Result<void> Service::putModel(const catalog::Model& given, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        if (auto fine = checkModel(next, given); !fine) {
+            return fine.error();
+        }
+        const auto found = std::find_if(next.models.begin(), next.models.end(),
+            [&](const catalog::Model& model) { return model.id() == given.id(); });
+        catalog::Model model = given;
+        if (found == next.models.end()) {
+            model.prices = mergedPrices({}, given.prices, m_impl->clock.nowUs());
+            next.models.push_back(std::move(model));
+            return "Add model " + given.id();
+        }
+        model.prices = mergedPrices(found->prices, given.prices, m_impl->clock.nowUs());
+        const bool priced = model.prices.size() != found->prices.size();
+        *found = std::move(model);
+        return (priced ? "New price of model " : "Change model ") + given.id();
+    });
+}
+
+Result<void> Service::removeModel(const std::string& modelId, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        const auto gone = std::erase_if(
+            next.models, [&](const catalog::Model& model) { return model.id() == modelId; });
+        if (gone == 0) {
+            return Error(ErrorCode::NotFound, "There is no model \"" + modelId + "\".",
+                "`headgate models list` shows them as provider/name.");
+        }
+        return "Remove model " + modelId;
+    });
+}
+
+Result<void> Service::setPolicy(const routing::Policy& policy, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        // Through its text form, so that a policy that could not be read back is never stored.
+        auto checked = routing::policyFromJson(routing::policyToJson(policy));
+        if (!checked) {
+            return checked.error();
+        }
+        if (auto fine = checkPolicy(next, *checked); !fine) {
+            return fine.error();
+        }
+        next.policy = std::move(*checked);
+        return fmt::format("Set the policy ({} rules)", next.policy.rules.size());
+    });
+}
+
+Result<void> Service::setSettings(const Settings& settings, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        if (auto fine = checkSettings(settings); !fine) {
+            return fine.error();
+        }
+        next.settings = settings;
+        return std::string("Change settings");
+    });
+}
+
+Result<void> Service::restoreRevision(std::int64_t revision, const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    auto earlier = m_impl->store->load(revision);
+    if (!earlier) {
+        return earlier.error();
+    }
+    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
+        next = restored(*earlier, next, m_impl->clock.nowUs());
+        for (auto& provider : next.providers) {
+            const auto secret = m_impl->secrets->get(secretName(provider.name));
+            provider.hasKey = secret != nullptr;
+            provider.keyHint = secret ? secret->hint() : std::string();
+        }
+        for (const auto& pool : next.pools) {
+            if (auto fine = checkPool(next, pool); !fine) {
+                return fine.error();
+            }
+        }
+        return fmt::format("Restore revision {} ({})", revision, earlier->summary);
+    });
+}
+
+std::vector<RevisionInfo> Service::revisions(int limit) const
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    auto list = m_impl->store->list(std::clamp(limit, 1, 10'000));
+    return list ? std::move(*list) : std::vector<RevisionInfo>();
+}
+
+Result<Config> Service::configAt(std::int64_t revision) const
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->store->load(revision);
+}
+
+Result<DryRun> Service::dryRun(const std::string& body, const ledger::Identity& identity) const
+{
+    const auto config = m_impl->current();
+    const auto request = wire::readChatRequest(body);
+    if (!request) {
+        return request.error();
+    }
+    DryRun out;
+    out.facts = routing::extractFacts(*request, {});
+    const catalog::Catalog all{config->providers, config->models};
+    routing::PlanInput input;
+    input.facts = &out.facts;
+    input.catalog = &all;
+    input.policy = &config->policy;
+    input.identity = identity;
+    input.identity.org = config->settings.org;
+    input.askedModel = request->model;
+    input.clientMaxTokens = request->maxTokens;
+    input.choices = request->n;
+    input.serviceTier = request->serviceTier;
+    input.logprobs = request->logprobs;
+    input.nowUs = m_impl->clock.nowUs();
+    input.inputTokensAtMost = [&request](const std::string& family) {
+        return proxy::promptTokensAtMost(*request, family, proxy::imageTokensAtMost);
+    };
+    input.budget = [&](const ledger::Target& target) {
+        return m_impl->ledger ? m_impl->ledger->view(input.identity, target) : ledger::BudgetView();
+    };
+    out.plan = routing::plan(input);
+    return out;
+}
+
+// --- demo traffic
+
+namespace {
+
+/// Makes the persona's key, or puts a new secret into its revoked one, so that records do not pile
+/// up with every demo.
+Result<Secret> addDemoKey(Config& next, const DemoPersona& persona, TimeUs nowUs)
+{
+    const std::string name = demoKeyPrefix + persona.user;
+    auto key = std::find_if(next.keys.begin(), next.keys.end(),
+        [&name](const KeyRecord& known) { return known.name == name; });
+    if (key == next.keys.end()) {
+        next.keys.emplace_back();
+        key = std::prev(next.keys.end());
+        key->id = KeyId{next.nextId++};
+        key->name = name;
+    } else if (key->revokedAtUs == 0) {
+        return Error(ErrorCode::AlreadyExists, "The key \"" + name + "\" is in use.",
+            "Revoke it: demo traffic makes a key of that name.");
+    }
+    Secret secret("hg-" + randomHex(32));
+    key->team = persona.team;
+    key->user = persona.user;
+    key->tags = {"demo:traffic"};
+    key->createdAtUs = nowUs;
+    key->revokedAtUs = 0;
+    key->hash = strongHashHex(secret.reveal());
+    key->hint = secret.hint();
+    return secret;
+}
+
+} // namespace
+
+Result<void> Service::startDemo(int requestsPerMinute, int seconds)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto proxy = m_impl->runningProxy();
+    if (!proxy) {
+        return Error(ErrorCode::Unavailable, "The proxy is not serving.",
+            "Start it first: demo traffic is a client like any other.");
+    }
+    if (requestsPerMinute < 1 || requestsPerMinute > 60'000) {
+        return Error(ErrorCode::InvalidArgument, "The rate must be 1 to 60,000 requests a minute.");
+    }
+    m_impl->stopDemoLocked();
+    DemoOptions options;
+    options.url = proxy->url();
+    options.requestsPerMinute = requestsPerMinute;
+    options.seconds = seconds;
+    options.seed = static_cast<std::uint64_t>(m_impl->clock.nowUs());
+    auto done = m_impl->change("demo", [&](Config& next) -> Result<std::string> {
+        for (const auto& persona : demoPersonas()) {
+            auto secret = addDemoKey(next, persona, m_impl->clock.nowUs());
+            if (!secret) {
+                return secret.error();
+            }
+            options.clients.push_back({persona.team, persona.user, std::move(*secret)});
+        }
+        return std::string("Start demo traffic");
+    });
+    if (!done) {
+        return done;
+    }
+    auto started = DemoTraffic::start(std::move(options));
+    if (!started) {
+        return started.error();
+    }
+    m_impl->demo = std::move(*started);
+    m_impl->demoRuns = true;
+    m_impl->events->statusChanged();
+    return {};
+}
+
+void Service::Impl::stopDemoLocked()
+{
+    if (!demo) {
+        return;
+    }
+    demoCounted = demo->counts();
+    demo.reset();
+    demoRuns = false;
+    auto done = change("demo", [this](Config& next) -> Result<std::string> {
+        for (auto& key : next.keys) {
+            const bool ours
+                = std::find(key.tags.begin(), key.tags.end(), "demo:traffic") != key.tags.end();
+            if (ours && key.revokedAtUs == 0) {
+                key.revokedAtUs = clock.nowUs();
+            }
+        }
+        return std::string("Stop demo traffic");
+    });
+    if (!done) {
+        log::warning("The demo keys cannot be revoked: {}", done.error().text());
+    }
+    events->statusChanged();
+}
+
+/// A demo with a duration ends by itself; its keys must not outlive it.
+void Service::Impl::endFinishedDemo()
+{
+    const std::unique_lock commands(commandMutex, std::try_to_lock);
+    if (commands.owns_lock() && demo && !demo->running()) {
+        stopDemoLocked();
+    }
+}
+
+DemoCounts Service::demoCounts() const
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    return m_impl->demo ? m_impl->demo->counts() : m_impl->demoCounted;
+}
+
+void Service::stopDemo()
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    m_impl->stopDemoLocked();
+}
+
+bool Service::demoRunning() const
+{
+    return m_impl->demoRuns;
+}
+
+} // namespace headgate::service

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/service/verbs.h"
+
+#include <boost/json.hpp>
+
+#include <unistd.h>
+
+#include <future>
+#include <memory>
+
+namespace headgate::service {
+
+namespace json = boost::json;
+
+namespace {
+
+Result<void> showStatus(const VerbCall& call)
+{
+    const Status status = call.service.status();
+    json::object row{{"serving", status.serving}, {"url", status.url}, {"paused", status.paused},
+        {"in_flight", status.inFlight}, {"held_usd", status.held.toDecimal()},
+        {"spent_today_usd", status.spentToday.toDecimal()}, {"revision", status.revision},
+        {"requests", status.requests}, {"refused", status.refused}, {"home", status.home},
+        {"warning", status.warning}, {"version", status.version},
+        {"demo", call.service.demoRunning()}, {"pid", static_cast<std::int64_t>(::getpid())}};
+    if (status.capToday) {
+        row["cap_today_usd"] = status.capToday->toDecimal();
+    } else {
+        row["cap_today_usd"] = nullptr;
+    }
+    putTime(row, "started_at", status.startedAtUs);
+    return send(call, row);
+}
+
+Result<void> setPaused(const VerbCall& call, bool paused)
+{
+    if (auto done = call.service.setPaused(paused, actorArg(call.args)); !done) {
+        return done;
+    }
+    return showStatus(call);
+}
+
+// --- policy
+
+Result<void> showPolicy(const VerbCall& call)
+{
+    const auto config = call.service.config();
+    return send(call,
+        {{"revision", config->revision},
+            {"policy", json::parse(routing::policyToJson(config->policy))}});
+}
+
+Result<void> setPolicy(const VerbCall& call)
+{
+    const auto* given = call.args.if_contains("policy");
+    if (given == nullptr) {
+        return Error(ErrorCode::InvalidArgument, "\"policy\" is missing.");
+    }
+    const std::string text
+        = given->is_string() ? std::string(given->as_string()) : json::serialize(*given);
+    const auto policy = routing::policyFromJson(text);
+    if (!policy) {
+        return policy.error();
+    }
+    if (auto done = call.service.setPolicy(*policy, actorArg(call.args)); !done) {
+        return done;
+    }
+    return showPolicy(call);
+}
+
+Result<void> rollBackPolicy(const VerbCall& call)
+{
+    const auto revision = intArg(call.args, "revision", 0);
+    if (!revision) {
+        return revision.error();
+    }
+    const auto earlier = call.service.configAt(*revision);
+    if (!earlier) {
+        return earlier.error();
+    }
+    if (auto done = call.service.setPolicy(earlier->policy, actorArg(call.args)); !done) {
+        return done;
+    }
+    return showPolicy(call);
+}
+
+json::value parsedOr(const std::string& text)
+{
+    boost::system::error_code error;
+    auto value = json::parse(text, error);
+    return error ? json::value(text) : value;
+}
+
+Result<void> dryRun(const VerbCall& call)
+{
+    const auto* given = call.args.if_contains("body");
+    if (given == nullptr) {
+        return Error(ErrorCode::InvalidArgument, "\"body\" is missing.",
+            "Give a chat request as JSON, with model and messages.");
+    }
+    const std::string body
+        = given->is_string() ? std::string(given->as_string()) : json::serialize(*given);
+    ledger::Identity identity;
+    identity.team = textArg(call.args, "team");
+    identity.user = textArg(call.args, "user");
+    identity.key = textArg(call.args, "key");
+    identity.session = textArg(call.args, "session");
+    identity.tags = listArg(call.args, "tags");
+    const auto run = call.service.dryRun(body, identity);
+    if (!run) {
+        return run.error();
+    }
+    const auto& plan = run->plan;
+    json::object row{{"outcome", routing::outcomeName(plan.outcome)}, {"model", plan.model},
+        {"provider", plan.provider}, {"tier", plan.tier}, {"wanted_tier", plan.wantedTier},
+        {"rule", plan.rule}, {"reason", plan.reason}, {"input_tokens_at_most", plan.inputTokens},
+        {"output_ceiling", plan.outputCeiling}, {"bound_usd", plan.bound.toDecimal()},
+        {"baseline_usd", plan.baseline.toDecimal()}, {"cheaper_model", plan.cheaperModel},
+        {"task", routing::taskTypeName(run->facts.task)}, {"difficulty", run->facts.difficulty}};
+    row["facts"] = parsedOr(routing::factsToJson(run->facts));
+    row["candidates"] = parsedOr(routing::candidatesToJson(plan.candidates));
+    return send(call, row);
+}
+
+// --- ledger, simulated provider, demo, revisions
+
+Result<void> verifyLedger(const VerbCall& call)
+{
+    auto promise = std::make_shared<std::promise<Result<ledger::VerifyReport>>>();
+    auto answer = promise->get_future();
+    call.service.verifyLedger(
+        [promise](Result<ledger::VerifyReport> report) { promise->set_value(std::move(report)); });
+    if (answer.wait_for(std::chrono::minutes(10)) != std::future_status::ready) {
+        return Error(ErrorCode::Unavailable, "The verification did not end within ten minutes.");
+    }
+    const auto report = answer.get();
+    if (!report) {
+        return report.error();
+    }
+    call.service.activityLog().flush();
+    const auto chain = call.service.activityLog().verifyChain();
+    json::object row{{"ok", report->ok && chain.has_value()}, {"entries", report->entries},
+        {"holds", report->holds}, {"accounts", report->accounts}, {"open_holds", report->openHolds},
+        {"settled_total_usd", report->settledTotal.toDecimal()},
+        {"differences", textsJson(report->differences)}, {"log_ok", chain.has_value()},
+        {"log_rows", chain ? *chain : 0}, {"log_problem", chain ? "" : chain.error().message}};
+    if (auto done = send(call, row); !done) {
+        return done;
+    }
+    if (!report->ok) {
+        return Error(ErrorCode::Corrupt,
+            "The ledger does not add up: "
+                + (report->differences.empty() ? std::string("unknown difference")
+                                               : report->differences.front()),
+            "Nothing is admitted until ledger.db is restored from a backup.");
+    }
+    return chain ? Result<void>() : Result<void>(chain.error());
+}
+
+Result<void> showBill(const VerbCall& call)
+{
+    const auto bill = call.service.simBill();
+    if (!bill) {
+        return bill.error();
+    }
+    json::object byModel;
+    for (const auto& [model, amount] : bill->byModel) {
+        byModel[model] = amount.toDecimal();
+    }
+    return send(call,
+        {{"total_usd", bill->total.toDecimal()}, {"requests", bill->requests},
+            {"input_tokens", bill->inputTokens}, {"output_tokens", bill->outputTokens},
+            {"by_model", std::move(byModel)}});
+}
+
+Result<void> resetBill(const VerbCall& call)
+{
+    if (auto done = call.service.resetSimBill(); !done) {
+        return done;
+    }
+    return showBill(call);
+}
+
+Result<void> showDemo(const VerbCall& call)
+{
+    const auto counts = call.service.demoCounts();
+    return send(call,
+        {{"running", call.service.demoRunning()}, {"sent", counts.sent},
+            {"answered", counts.answered}, {"refused", counts.refused}, {"failed", counts.failed}});
+}
+
+Result<void> startDemo(const VerbCall& call)
+{
+    const auto rate = intArg(call.args, "rate", 120);
+    const auto seconds = intArg(call.args, "seconds", 0);
+    if (!rate || !seconds) {
+        return !rate ? rate.error() : seconds.error();
+    }
+    if (*rate < 1 || *rate > 60'000 || *seconds < 0 || *seconds > 1'000'000) {
+        return Error(ErrorCode::InvalidArgument,
+            "The rate must be 1 to 60,000 requests a minute, the seconds 0 or more.");
+    }
+    auto done = call.service.startDemo(static_cast<int>(*rate), static_cast<int>(*seconds));
+    return done ? showDemo(call) : done;
+}
+
+Result<void> stopDemo(const VerbCall& call)
+{
+    call.service.stopDemo();
+    return showDemo(call);
+}
+
+Result<void> listRevisions(const VerbCall& call)
+{
+    const auto limit = intArg(call.args, "limit", 100);
+    if (!limit) {
+        return limit.error();
+    }
+    const auto most = static_cast<int>(std::clamp<std::int64_t>(*limit, 1, 10'000));
+    for (const auto& revision : call.service.revisions(most)) {
+        json::object row{{"revision", revision.revision}, {"actor", revision.actor},
+            {"summary", revision.summary}};
+        putTime(row, "at", revision.atUs);
+        if (auto done = send(call, row); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> restoreRevision(const VerbCall& call)
+{
+    const auto revision = intArg(call.args, "revision", 0);
+    if (!revision) {
+        return revision.error();
+    }
+    if (auto done = call.service.restoreRevision(*revision, actorArg(call.args)); !done) {
+        return done;
+    }
+    return showStatus(call);
+}
+
+} // namespace
+
+void addGeneralVerbs(VerbTable& table)
+{
+    table["status"] = showStatus;
+    table["pause"] = [](const VerbCall& call) { return setPaused(call, true); };
+    table["resume"] = [](const VerbCall& call) { return setPaused(call, false); };
+    table["policy.show"] = showPolicy;
+    table["policy.set"] = setPolicy;
+    table["policy.rollback"] = rollBackPolicy;
+    table["policy.dry-run"] = dryRun;
+    table["ledger.verify"] = verifyLedger;
+    table["sim.bill"] = showBill;
+    table["sim.reset"] = resetBill;
+    table["demo.start"] = startDemo;
+    table["demo.stop"] = stopDemo;
+    table["demo.status"] = showDemo;
+    table["config.revisions"] = listRevisions;
+    table["config.restore"] = restoreRevision;
+}
+
+} // namespace headgate::service
