@@ -3,7 +3,8 @@
 #pragma once
 
 // JSON whose numbers keep their decimal text, and exact decimals with an exponent: public price
-// lists write prices as JSON numbers, and a double cannot hold most of them. Pure functions.
+// lists write prices as JSON numbers, and binary fractions cannot hold most of them. Pure
+// functions.
 
 #include "core/base/money.h"
 

@@ -3,8 +3,8 @@
 #pragma once
 
 // Token counts of vocabularies that are not published or not shipped: integer ratios over the
-// exact counts per script group, fitted by resources/tokenizers/fit_ratios.mjs. Constant after the first
-// call, safe on any thread. Never samples.
+// exact counts per script group, fitted by resources/tokenizers/fit_ratios.mjs. Constant after the
+// first call, safe on any thread. Never samples.
 
 #include "core/tokens/tokens.h"
 

@@ -192,7 +192,8 @@ private Q_SLOTS:
             boundOfRequest(100, 10, sheet, priority).value().nano(), 100 * 8'000 + 10 * 20'000);
         BoundOptions flex;
         flex.serviceTier = "flex"; // may still be served, and billed, as standard
-        QCOMPARE(boundOfRequest(100, 10, sheet, flex).value(), boundOfRequest(100, 10, sheet).value());
+        QCOMPARE(
+            boundOfRequest(100, 10, sheet, flex).value(), boundOfRequest(100, 10, sheet).value());
         BoundOptions fast;
         fast.serviceTier = "fast";
         QVERIFY(!boundOfRequest(100, 10, sheet, fast));
