@@ -172,8 +172,8 @@ Result<std::vector<Books::Candidate>> Books::gather(const Ask& ask, TimeUs at)
         }
         Candidate candidate;
         candidate.pool = entry;
-        candidate.view.key
-            = {entry->pool.id, accountValue(entry->pool, ask.identity, ask.target), span->startUs};
+        candidate.view.key = {
+            entry->pool.id, accountValue(entry->pool, ask.identity, ask.target), (*span).startUs};
         candidate.view.resetsAtUs = resetOf(*entry, *span);
         const auto account = find(*entry, candidate.view.key);
         if (!account) {
@@ -528,7 +528,7 @@ BudgetView Books::view(const Identity& identity, const Target& target) const
         const auto span = spanOf(*entry, at);
         if (span) {
             account.key
-                = {entry->pool.id, accountValue(entry->pool, identity, target), span->startUs};
+                = {entry->pool.id, accountValue(entry->pool, identity, target), (*span).startUs};
             account.resetsAtUs = resetOf(*entry, *span);
             const Account* known = findInMemory(account.key);
             if (known != nullptr && !isPerRequest(entry->pool)) {

@@ -139,7 +139,7 @@ Result<void> Books::loadCurrent(PoolEntry& entry, TimeUs at)
     if (!span) {
         return span.error();
     }
-    const auto rows = m_store.loadAccounts(entry.pool.id, span->startUs, accountsLoadedMax);
+    const auto rows = m_store.loadAccounts(entry.pool.id, (*span).startUs, accountsLoadedMax);
     if (!rows) {
         return rows.error();
     }
@@ -244,8 +244,8 @@ Result<void> Books::carryOver(PoolEntry& entry, const Pool& old, TimeUs at)
     if (auto done = carryUsage(entry, *span, at); !done) {
         return done;
     }
-    if (oldSpan->startUs != span->startUs) {
-        if (auto done = carryMarks(entry, oldSpan->startUs, span->startUs, at); !done) {
+    if ((*oldSpan).startUs != (*span).startUs) {
+        if (auto done = carryMarks(entry, (*oldSpan).startUs, (*span).startUs, at); !done) {
             return done;
         }
     }
@@ -396,7 +396,7 @@ Result<void> Books::topUp(
         return span.error();
     }
     const auto account
-        = findOrCreate(**entry, {pool, accountValue((*entry)->pool, {}, {}), span->startUs});
+        = findOrCreate(**entry, {pool, accountValue((*entry)->pool, {}, {}), (*span).startUs});
     if (!account) {
         return account.error();
     }
@@ -428,7 +428,7 @@ Result<void> Books::adjust(const Adjustment& adjustment)
     }
     const Pool& pool = (*entry)->pool;
     const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
-    const auto account = findOrCreate(**entry, {pool.id, value, span->startUs});
+    const auto account = findOrCreate(**entry, {pool.id, value, (*span).startUs});
     if (!account) {
         return account.error();
     }

@@ -11,10 +11,11 @@ namespace headgate::ledger {
 
 /// `over_allowed` records that an overrun, an adjustment or a lowered cap explains a balance above
 /// the limit; without it the CHECK refuses such a row. `base_*` is what was compared with the
-/// journal up to meta('sealed_sequence').
+/// journal up to meta('sealed_sequence'); holds up to meta('sealed_hold') have ended, so that the
+/// open ones are found without an index, which would cost every hold two more pages.
 inline constexpr std::string_view schemaStep1 = R"sql(
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO meta VALUES ('sealed_sequence', 0);
+INSERT INTO meta VALUES ('sealed_sequence', 0), ('sealed_hold', 0);
 CREATE TABLE scratch (bytes BLOB NOT NULL) STRICT;
 
 CREATE TABLE pool (
@@ -72,7 +73,6 @@ CREATE TABLE hold (
     CHECK ((state IN (0, 1)) = (ended_us IS NULL)),
     CHECK (state <> 3 OR charged = 0)
 ) STRICT;
-CREATE INDEX hold_open ON hold (id) WHERE state IN (0, 1);
 
 CREATE TABLE entry (
     seq INTEGER PRIMARY KEY,

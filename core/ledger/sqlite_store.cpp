@@ -25,6 +25,8 @@ constexpr int recentHoldsLoaded = 16'384;
 
 constexpr const char* holdColumns
     = "id, request_id, attempt, state, amount, ifnull(charged, 0), set_id, provider, model, at_us";
+constexpr const char* isOpenHold
+    = "state IN (0, 1) AND hold.id > (SELECT value FROM meta WHERE name = 'sealed_hold')";
 constexpr const char* accountColumns
     = "id, pool_id, value, window_start_us, settled, held, topped_up, frozen, carried";
 
@@ -379,8 +381,8 @@ Result<void> SqliteStore::loadPools(StoredState& state)
     }
     auto accounts = m_connection.prepare(fmt::format(
         "SELECT {} FROM account WHERE held <> 0 OR frozen = 1 OR id IN (SELECT account_id "
-        "FROM hold JOIN account_set_member USING (set_id) WHERE state IN (0, 1))",
-        accountColumns));
+        "FROM hold JOIN account_set_member USING (set_id) WHERE {})",
+        accountColumns, isOpenHold));
     if (!accounts) {
         return accounts.error();
     }
@@ -393,7 +395,7 @@ Result<void> SqliteStore::loadPools(StoredState& state)
 Result<void> SqliteStore::loadHolds(StoredState& state)
 {
     auto open = m_connection.prepare(
-        fmt::format("SELECT {} FROM hold WHERE state IN (0, 1) ORDER BY id", holdColumns));
+        fmt::format("SELECT {} FROM hold WHERE {} ORDER BY id", holdColumns, isOpenHold));
     auto recent = m_connection.prepare(
         fmt::format("SELECT * FROM (SELECT {} FROM hold WHERE id > (SELECT max(id) FROM hold) - {} "
                     "AND state NOT IN (0, 1)) ORDER BY 1",
@@ -546,7 +548,10 @@ Result<void> SqliteStore::seal()
         "UPDATE account SET base_settled = settled, base_held = held, base_topped_up = topped_up "
         "WHERE base_settled <> settled OR base_held <> held OR base_topped_up <> topped_up;"
         "UPDATE meta SET value = (SELECT ifnull(max(seq), 0) FROM entry) "
-        "WHERE name = 'sealed_sequence'");
+        "WHERE name = 'sealed_sequence';"
+        "UPDATE meta SET value = coalesce((SELECT min(id) - 1 FROM hold WHERE id > "
+        "(SELECT value FROM meta WHERE name = 'sealed_hold') AND state IN (0, 1)), "
+        "(SELECT max(id) FROM hold), 0) WHERE name = 'sealed_hold'");
     return done ? transaction->commit() : done;
 }
 
