@@ -5,8 +5,10 @@
 // Providers, models and client keys as live tables over one configuration snapshot. Edits are
 // handed on as signals; what is shown is only ever what the service says. GUI thread only.
 
-#include "core/service/config.h"
 #include "ui/models/snapshot_model.h"
+
+// After Qt: moc stumbles over the standard library when it meets it first.
+#include "core/service/config.h"
 
 #include <map>
 

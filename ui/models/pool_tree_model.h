@@ -5,8 +5,10 @@
 // Pools with their accounts as a live tree. A pool of one account shows it on its own line, a pool
 // that covers each value has one line below it for every value. GUI thread only.
 
-#include "core/ledger/ledger.h"
 #include "ui/models/snapshot_model.h"
+
+// After Qt: moc stumbles over the standard library when it meets it first.
+#include "core/ledger/ledger.h"
 
 #include <optional>
 
