@@ -25,6 +25,8 @@ constexpr std::size_t readAheadBytesMax = limits::headBytesMax;
 /// A refused request's body is read and thrown away this long, so that the client gets to read its
 /// answer instead of a reset.
 constexpr int lingerMs = 2'000;
+/// At shutdown: time for the last words to a client that still reads.
+constexpr int lastWordsMs = 1'000;
 constexpr std::size_t lingerBytesMax = 8 * 1024 * 1024;
 
 wire::Refusal plainRefusal(wire::RefusalKind kind, std::string message)
@@ -72,7 +74,10 @@ void Connection::onDeadline()
 void Connection::onShutdown()
 {
     m_keepAlive = false;
-    setDeadline(m_idle ? 1 : 1'000); // time for the last words to a client that still reads
+    const auto last = m_place.sweeper.in(m_idle ? 1 : lastWordsMs);
+    if (deadlineMs == 0 || deadlineMs > last) { // called again and again: never later than first
+        deadlineMs = last;
+    }
 }
 
 void Connection::closeIfIdle()

@@ -36,6 +36,9 @@ namespace {
 constexpr int fallbacksMax = 2;
 /// Lost races for the same money before the request queues up like the others.
 constexpr int racesMax = 3;
+/// A waiting request looks again this often even if no money returns: a hold that is settled in
+/// full returns nothing, and then there is nothing left to wait for.
+constexpr std::int64_t lookAgainMs = 1'000;
 /// What is kept of a provider's error page.
 constexpr std::size_t errorBodyBytesMax = 64 * 1024;
 
@@ -447,7 +450,7 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
             m_refusal = wire::refusalFor(*denial, m_plan.cheaperModel);
             co_return Held::Refused;
         }
-        m_phaseDeadlineMs = giveUpMs;
+        m_phaseDeadlineMs = std::min(giveUpMs, m_env.sweeper.nowMs() + lookAgainMs);
         updateDeadline();
         co_await waitForMoney();
         m_phaseDeadlineMs = 0;
