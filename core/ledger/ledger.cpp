@@ -151,6 +151,7 @@ struct SqliteLedger::Impl {
     bool storeWorksAgain();
     void storeFailed(const Error& error);
     void announce();
+    void wakeWaiters();
     void raise(LedgerEvent event);
     void releaseExpired();
     void housekeep();
@@ -413,9 +414,13 @@ void SqliteLedger::Impl::announce()
     for (LedgerEvent& event : books.takeEvents()) {
         raise(std::move(event));
     }
-    if (!books.takeMoneyReturned()) {
-        return;
+    if (books.takeMoneyReturned()) {
+        wakeWaiters();
     }
+}
+
+void SqliteLedger::Impl::wakeWaiters()
+{
     std::vector<std::function<void()>> wake;
     {
         const std::scoped_lock guard(waitersMutex);
@@ -459,6 +464,7 @@ void SqliteLedger::Impl::close(std::deque<Op> rest)
     for (Op& op : retained) {
         refuse(op, lost);
     }
+    wakeWaiters(); // nobody waits for a ledger that is gone
     // Callbacks may have asked for more while this ran.
     std::deque<Op> late;
     {
@@ -657,8 +663,14 @@ BudgetView SqliteLedger::view(const Identity& identity, const Target& target) co
 
 void SqliteLedger::onceMoneyReturns(std::function<void()> changed)
 {
-    const std::scoped_lock guard(m_impl->waitersMutex);
-    m_impl->waiters.push_back(std::move(changed));
+    {
+        const std::scoped_lock guard(m_impl->waitersMutex);
+        if (m_impl->waiters.size() < limits::ledgerQueueMax) {
+            m_impl->waiters.push_back(std::move(changed));
+            return;
+        }
+    }
+    changed(); // too many wait: waking one too early only makes it ask again
 }
 
 Result<void> SqliteLedger::setPools(std::vector<Pool> pools)

@@ -79,16 +79,16 @@ private Q_SLOTS:
         QVERIFY(markDispatched(*ledger, holdOf(decision)));
         const auto settled = settle(*ledger, {holdOf(decision), SettleKind::Exact, usd("0.25")});
         QVERIFY(settled);
-        QCOMPARE(settled->state, HoldState::Settled);
-        QCOMPARE(settled->lines.size(), 3U);
+        QCOMPARE(settled.value().state, HoldState::Settled);
+        QCOMPARE(settled.value().lines.size(), 3U);
         QCOMPARE(balanceOf(*ledger, 1).settled, usd("0.25"));
         QCOMPARE(balanceOf(*ledger, 1).held, Money());
         QCOMPARE(balanceOf(*ledger, 2).settled, usd("0.25"));
         QCOMPARE(ledger->heldTotal(), Money());
         QCOMPARE(ledger->openHoldCount(), 0);
         const auto report = ledger->verify();
-        QCOMPARE(report->settledTotal, usd("0.25"));
-        QCOMPARE(report->entries, 3);
+        QCOMPARE(report.value().settledTotal, usd("0.25"));
+        QCOMPARE(report.value().entries, 3);
         HEADGATE_VERIFY_BOOKS(*ledger);
     }
 
@@ -97,10 +97,12 @@ private Q_SLOTS:
         const auto ledger = open();
         QVERIFY(ledger->setPools({makePool(1, "org", "day", "5")}));
         const HoldId hold = holdOf(reserve(*ledger, makeAsk("r1", usd("1"))));
-        QCOMPARE(settle(*ledger, {hold, SettleKind::Exact, usd("0.5")})->charged, usd("0.5"));
-        QCOMPARE(settle(*ledger, {hold, SettleKind::Exact, usd("0.9")})->charged, usd("0.5"));
-        QCOMPARE(release(*ledger, hold)->charged, usd("0.5"));
-        QCOMPARE(release(*ledger, hold)->state, HoldState::Settled);
+        QCOMPARE(
+            settle(*ledger, {hold, SettleKind::Exact, usd("0.5")}).value().charged, usd("0.5"));
+        QCOMPARE(
+            settle(*ledger, {hold, SettleKind::Exact, usd("0.9")}).value().charged, usd("0.5"));
+        QCOMPARE(release(*ledger, hold).value().charged, usd("0.5"));
+        QCOMPARE(release(*ledger, hold).value().state, HoldState::Settled);
         QVERIFY(!markDispatched(*ledger, hold));
         QCOMPARE(balanceOf(*ledger, 1).settled, usd("0.5"));
         HEADGATE_VERIFY_BOOKS(*ledger);
@@ -113,10 +115,10 @@ private Q_SLOTS:
         const HoldId a = holdOf(reserve(*ledger, makeAsk("a", usd("1"))));
         const HoldId b = holdOf(reserve(*ledger, makeAsk("b", usd("1"))));
         const HoldId c = holdOf(reserve(*ledger, makeAsk("c", usd("1"))));
-        QCOMPARE(
-            settle(*ledger, {a, SettleKind::Estimated, usd("0.3")})->state, HoldState::Estimated);
-        QCOMPARE(settle(*ledger, {b, SettleKind::Unknown, usd("0.3")})->charged, usd("1"));
-        QCOMPARE(release(*ledger, c)->charged, Money());
+        QCOMPARE(settle(*ledger, {a, SettleKind::Estimated, usd("0.3")}).value().state,
+            HoldState::Estimated);
+        QCOMPARE(settle(*ledger, {b, SettleKind::Unknown, usd("0.3")}).value().charged, usd("1"));
+        QCOMPARE(release(*ledger, c).value().charged, Money());
         QCOMPARE(balanceOf(*ledger, 1).settled, usd("1.3"));
         QCOMPARE(balanceOf(*ledger, 1).held, Money());
         QVERIFY(!settle(*ledger,
@@ -180,7 +182,8 @@ private Q_SLOTS:
         ledger.reset();
         ledger = open();
         QCOMPARE(holdOf(reserve(*ledger, makeAsk("r1", usd("3")))), holdOf(first));
-        QCOMPARE(settle(*ledger, {holdOf(first), SettleKind::Exact, usd("2")})->charged, usd("1"));
+        QCOMPARE(settle(*ledger, {holdOf(first), SettleKind::Exact, usd("2")}).value().charged,
+            usd("1"));
         HEADGATE_VERIFY_BOOKS(*ledger);
     }
 
@@ -211,8 +214,8 @@ private Q_SLOTS:
             ledger->setPools({makePool(1, "org", "day", "2"), makePool(2, "org", "month", "100")}));
         const HoldId hold = holdOf(reserve(*ledger, makeAsk("r1", usd("1"))));
         const auto settled = settle(*ledger, {hold, SettleKind::Exact, usd("2.5")});
-        QVERIFY(settled && settled->overrun);
-        QCOMPARE(settled->charged, usd("2.5"));
+        QVERIFY(settled && settled.value().overrun);
+        QCOMPARE(settled.value().charged, usd("2.5"));
         QCOMPARE(balanceOf(*ledger, 1).settled, usd("2.5"));
         QVERIFY(balanceOf(*ledger, 1).frozen);
         QVERIFY(!balanceOf(*ledger, 2).frozen);
@@ -228,7 +231,7 @@ private Q_SLOTS:
         const auto ledger = open();
         QVERIFY(ledger->setPools({makePool(1, "org", "day", "20")}));
         const HoldId hold = holdOf(reserve(*ledger, makeAsk("r1", usd("1"))));
-        QVERIFY(settle(*ledger, {hold, SettleKind::Exact, usd("2.5")})->overrun);
+        QVERIFY(settle(*ledger, {hold, SettleKind::Exact, usd("2.5")}).value().overrun);
         QVERIFY(!balanceOf(*ledger, 1).frozen);
         QTRY_COMPARE(eventCount(LedgerEvent::Kind::Overrun), 1);
         HEADGATE_VERIFY_BOOKS(*ledger);
@@ -417,7 +420,9 @@ private Q_SLOTS:
         std::promise<Money> promise;
         ledger->reserve(makeAsk("r1", usd("1")), [&](const Decision& decision) {
             ledger->settle({holdOf(decision), SettleKind::Exact, usd("0.4")},
-                [&](const Result<Settled>& settled) { promise.set_value(settled->charged); });
+                [&](const Result<Settled>& settled) {
+                    promise.set_value(settled.value().charged);
+                });
         });
         QCOMPARE(promise.get_future().get(), usd("0.4"));
     }
@@ -433,7 +438,7 @@ private Q_SLOTS:
         }
         ledger.reset();
         QCOMPARE(answered.load(), 1'000);
-        QVERIFY(SqliteLedger::verifyFile(m_path)->ok);
+        QVERIFY(SqliteLedger::verifyFile(m_path).value().ok);
     }
 
     void journalPagesNewestFirst()
@@ -445,13 +450,13 @@ private Q_SLOTS:
             QVERIFY(isGrant(reserve(*ledger, makeAsk("r" + std::to_string(i), usd("0.1")))));
         }
         const auto page = ledger->journal({}, 0, 2);
-        QCOMPARE(page->size(), 2U);
-        QCOMPARE(page->front().requestId, "r4");
-        QCOMPARE(page->front().accounts.size(), 1U);
-        const auto next = ledger->journal(PoolId{1}, page->back().sequence, 10);
-        QCOMPARE(next->size(), 3U);
-        QCOMPARE(next->front().requestId, "r2");
-        QVERIFY(ledger->journal(PoolId{2}, 0, 10)->empty());
+        QCOMPARE(page.value().size(), 2U);
+        QCOMPARE(page.value().front().requestId, "r4");
+        QCOMPARE(page.value().front().accounts.size(), 1U);
+        const auto next = ledger->journal(PoolId{1}, page.value().back().sequence, 10);
+        QCOMPARE(next.value().size(), 3U);
+        QCOMPARE(next.value().front().requestId, "r2");
+        QVERIFY(ledger->journal(PoolId{2}, 0, 10).value().empty());
     }
 };
 

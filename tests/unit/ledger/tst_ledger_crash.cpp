@@ -148,15 +148,16 @@ private:
             QVERIFY2(outcome, "a granted hold is gone");
             const auto told = settled.find(hold);
             if (told != settled.end()) {
-                QCOMPARE(outcome->charged, told->second);
+                QCOMPARE(outcome.value().charged, told->second);
             } else if (kind == 'd') {
-                QVERIFY(!outcome->charged.isZero()); // sent, so never free
+                QVERIFY(!outcome.value().charged.isZero()); // sent, so never free
             }
-            known = *known.plus(outcome->charged);
+            known = *known.plus(outcome.value().charged);
         }
-        QVERIFY(ledger->verify()->settledTotal >= known);
+        QVERIFY(ledger->verify().value().settledTotal >= known);
         if (!ledger->poolStates().empty()) {
-            QCOMPARE(ledger->poolStates().front().lifetimeSettled, ledger->verify()->settledTotal);
+            QCOMPARE(ledger->poolStates().front().lifetimeSettled,
+                ledger->verify().value().settledTotal);
         }
     }
 };

@@ -172,12 +172,12 @@ private Q_SLOTS:
         QFETCH(QString, sql);
         QFETCH(bool, opens);
         makeUsedLedger();
-        QVERIFY(SqliteLedger::verifyFile(m_path)->ok);
+        QVERIFY(SqliteLedger::verifyFile(m_path).value().ok);
         QVERIFY(rawConnection().exec(sql.toStdString()));
         const auto report = SqliteLedger::verifyFile(m_path);
         QVERIFY(report);
-        QVERIFY(!report->ok);
-        QVERIFY(!report->differences.empty());
+        QVERIFY(!report.value().ok);
+        QVERIFY(!report.value().differences.empty());
         const auto ledger = open();
         QCOMPARE(ledger.has_value(), opens);
         if (!opens) {
@@ -193,7 +193,7 @@ private Q_SLOTS:
         QVERIFY(!raw.exec("DELETE FROM entry"));
         QVERIFY(!raw.exec("UPDATE account SET settled = 999000000000"));
         QVERIFY(!raw.exec("UPDATE account SET held = -1"));
-        QVERIFY(SqliteLedger::verifyFile(m_path)->ok);
+        QVERIFY(SqliteLedger::verifyFile(m_path).value().ok);
     }
 
     /// The guard in SQL stops a grant that the books in memory wrongly allow.
@@ -232,7 +232,7 @@ private Q_SLOTS:
         QCOMPARE((*ledger)->openHoldCount(), 1);
         QCOMPARE(balanceOf(**ledger, 1).held, usd("1"));
         FaultVfs::failWrites = false;
-        QCOMPARE(settled.get()->charged, usd("0.6"));
+        QCOMPARE(settled.get().value().charged, usd("0.6"));
         QVERIFY(isGrant(reserve(**ledger, makeAsk("r2", usd("1")))));
         QCOMPARE(balanceOf(**ledger, 1).settled, usd("0.6"));
         QTRY_COMPARE(m_recoveries.load(), 1);
@@ -268,7 +268,7 @@ private Q_SLOTS:
         (*ledger)->release(
             hold, "test", [&](Result<Settled> done) { promise.set_value(std::move(done)); });
         QVERIFY(raw.exec("ROLLBACK"));
-        QCOMPARE(released.get()->state, HoldState::Released);
+        QCOMPARE(released.get().value().state, HoldState::Released);
         QTRY_VERIFY(isGrant(reserve(**ledger, makeAsk("r2", usd("5")))));
         HEADGATE_VERIFY_BOOKS(**ledger);
     }

@@ -247,9 +247,9 @@ private Q_SLOTS:
         reopen();
         QCOMPARE(balanceOf(*m_ledger, 1).toppedUp, usd("2"));
         const auto entries = m_ledger->journal(PoolId{1}, 0, 100);
-        const auto line = std::find_if(entries->begin(), entries->end(),
+        const auto line = std::find_if(entries.value().begin(), entries.value().end(),
             [](const Entry& entry) { return entry.kind == EntryKind::TopUp; });
-        QVERIFY(line != entries->end());
+        QVERIFY(line != entries.value().end());
         QCOMPARE(line->toppedUpDelta, usd("2"));
         QCOMPARE(line->actor, "ann");
     }
@@ -265,7 +265,7 @@ private Q_SLOTS:
         QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("2"));
         QCOMPARE(spend("3"), "cap_reached"); // ann's own pool: 3 of 5
         QCOMPARE(spend("2"), "granted");
-        QCOMPARE(m_ledger->journal(PoolId{2}, 0, 100)->back().kind, EntryKind::Hold);
+        QCOMPARE(m_ledger->journal(PoolId{2}, 0, 100).value().back().kind, EntryKind::Hold);
         reopen();
         QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("4"));
     }

@@ -350,7 +350,7 @@ private Q_SLOTS:
                     const auto done
                         = settle(*ledger, {open.back(), SettleKind::Exact, Money::fromCents(1)});
                     QVERIFY(done);
-                    charged = *charged.plus(done->charged);
+                    charged = *charged.plus(done.value().charged);
                     open.pop_back();
                 } else if (dice < 90) {
                     pools[dice % 2].window = *Window::parse(windows[rng.below(windows.size())]);
@@ -373,7 +373,7 @@ private Q_SLOTS:
             }
             HEADGATE_VERIFY_BOOKS(*ledger);
             QCOMPARE(ledger->poolStates().front().lifetimeSettled, charged);
-            QCOMPARE(ledger->verify()->settledTotal, charged);
+            QCOMPARE(ledger->verify().value().settledTotal, charged);
         }
     }
 };

@@ -46,7 +46,7 @@ private Q_SLOTS:
         QFETCH(QString, text);
         const auto scope = Scope::parse(text.toStdString());
         QVERIFY(scope);
-        QCOMPARE(QString::fromStdString(scope->text()), text);
+        QCOMPARE(QString::fromStdString(scope.value().text()), text);
     }
 
     void badWindows_data()
@@ -88,14 +88,15 @@ private Q_SLOTS:
         QFETCH(bool, enforced);
         const auto window = Window::parse(text.toStdString());
         QVERIFY(window);
-        QCOMPARE(QString::fromStdString(window->text()), text);
+        QCOMPARE(QString::fromStdString(window.value().text()), text);
         QCOMPARE(isEnforced(Scope{}, *window), enforced);
     }
 
     void equalSpansHaveOneText()
     {
-        QCOMPARE(Window::parse("sliding:24h")->text(), Window::parse("sliding:1d")->text());
-        QCOMPARE(Window::parse("session:60m")->durationUs, usPerHour);
+        QCOMPARE(Window::parse("sliding:24h").value().text(),
+            Window::parse("sliding:1d").value().text());
+        QCOMPARE(Window::parse("session:60m").value().durationUs, usPerHour);
     }
 };
 

@@ -155,7 +155,7 @@ private Q_SLOTS:
         QVERIFY(!check(pool, account, amount, Priority::Normal));
         pool.hard = true;
         account.balance.frozen = true;
-        QCOMPARE(check(pool, account, amount, Priority::High)->reason, DenialReason::Frozen);
+        QCOMPARE(check(pool, account, amount, Priority::High).value().reason, DenialReason::Frozen);
     }
 
     void reserveIsRoundedUp()
@@ -245,8 +245,8 @@ private Q_SLOTS:
         pool.zone = zone.toStdString();
         const auto span = windowAt(pool, at, 0);
         QVERIFY(span);
-        QCOMPARE(qint64{span->startUs}, start);
-        QCOMPARE(qint64{span->endUs}, end);
+        QCOMPARE(qint64{span.value().startUs}, start);
+        QCOMPARE(qint64{span.value().endUs}, end);
     }
 
     /// Walks two years in small steps: windows tile the time, without gap, overlap or step back.
@@ -275,10 +275,10 @@ private Q_SLOTS:
         while (at < last) {
             const auto span = windowAt(pool, at, lastStart);
             QVERIFY(span);
-            QVERIFY(span->startUs <= at && at < span->endUs);
-            QVERIFY(span->startUs > lastStart);
-            lastStart = span->startUs;
-            at = span->endUs;
+            QVERIFY(span.value().startUs <= at && at < span.value().endUs);
+            QVERIFY(span.value().startUs > lastStart);
+            lastStart = span.value().startUs;
+            at = span.value().endUs;
         }
     }
 
@@ -286,9 +286,9 @@ private Q_SLOTS:
     {
         const Pool pool = makePool(1, "org", "day", "1");
         const auto today = windowAt(pool, utc(2026, 5, 2, 12), 0);
-        const auto stepped = windowAt(pool, utc(2026, 5, 1, 12), today->startUs);
-        QCOMPARE(stepped->startUs, today->startUs);
-        QCOMPARE(stepped->endUs, today->endUs);
+        const auto stepped = windowAt(pool, utc(2026, 5, 1, 12), today.value().startUs);
+        QCOMPARE(stepped.value().startUs, today.value().startUs);
+        QCOMPARE(stepped.value().endUs, today.value().endUs);
     }
 
     void unenforcedWindowsAreErrors()

@@ -33,8 +33,8 @@ private Q_SLOTS:
         QVERIFY(!connection.exec("NONSENSE"));
         QVERIFY(!connection.prepare("SELECT nothing"));
         auto statement = connection.prepare("SELECT ?1");
-        QVERIFY(!statement->bind(2, 5).step()); // there is no second parameter
-        QVERIFY(*statement->bind(1, 5).step());
+        QVERIFY(!statement.value().bind(2, 5).step()); // there is no second parameter
+        QVERIFY(*statement.value().bind(1, 5).step());
         QVERIFY(!Statement().step());
         QCOMPARE(connection.queryInt("SELECT 1 WHERE 0").error().code, ErrorCode::NotFound);
     }
@@ -43,15 +43,15 @@ private Q_SLOTS:
     {
         const auto connection = open();
         auto statement = connection.prepare("SELECT ?1, ?2, ?3, ?4, ?5");
-        statement->bindAll(std::int64_t{-7}, "text", std::string_view());
-        statement->bindNull(4).bindBlob(5, std::string_view("a\0b", 3));
-        QVERIFY(*statement->step());
-        QCOMPARE(statement->columnInt(0), -7);
-        QCOMPARE(statement->columnText(1), "text");
-        QVERIFY(!statement->columnIsNull(2));
-        QVERIFY(statement->columnIsNull(3));
-        QCOMPARE(statement->columnText(4).size(), 3U);
-        QVERIFY(!*statement->step());
+        statement.value().bindAll(std::int64_t{-7}, "text", std::string_view());
+        statement.value().bindNull(4).bindBlob(5, std::string_view("a\0b", 3));
+        QVERIFY(*statement.value().step());
+        QCOMPARE(statement.value().columnInt(0), -7);
+        QCOMPARE(statement.value().columnText(1), "text");
+        QVERIFY(!statement.value().columnIsNull(2));
+        QVERIFY(statement.value().columnIsNull(3));
+        QCOMPARE(statement.value().columnText(4).size(), 3U);
+        QVERIFY(!*statement.value().step());
     }
 
     void transactionsRollBackUnlessCommitted()
@@ -66,7 +66,7 @@ private Q_SLOTS:
         auto transaction = Transaction::begin(connection);
         QVERIFY(connection.exec("INSERT INTO t VALUES (1)"));
         QVERIFY(!Transaction::begin(connection)); // no nesting
-        QVERIFY(transaction->commit());
+        QVERIFY(transaction.value().commit());
         QCOMPARE(*connection.queryInt("SELECT count(*) FROM t"), 1);
     }
 
@@ -102,7 +102,7 @@ private Q_SLOTS:
         const auto backup
             = Connection::open({.path = m_path + ".v1.bak", .readOnly = true, .vfs = {}});
         QVERIFY(backup);
-        QCOMPARE(*backup->queryInt("SELECT count(*) FROM pragma_table_info('t')"), 1);
+        QCOMPARE(*backup.value().queryInt("SELECT count(*) FROM pragma_table_info('t')"), 1);
         QVERIFY(!migrate(connection, broken, "some.db"));
         QCOMPARE(*connection.queryInt("PRAGMA user_version"), 2);
         QCOMPARE(migrate(connection, one, "some.db").error().code, ErrorCode::TooNew);
@@ -128,7 +128,7 @@ private Q_SLOTS:
         QVERIFY(open().exec("CREATE TABLE t (a INTEGER)"));
         const auto reader = Connection::open({.path = m_path, .readOnly = true, .vfs = {}});
         QVERIFY(reader);
-        QVERIFY(!reader->exec("INSERT INTO t VALUES (1)"));
+        QVERIFY(!reader.value().exec("INSERT INTO t VALUES (1)"));
     }
 };
 
