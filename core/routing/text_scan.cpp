@@ -8,7 +8,7 @@ namespace headgate::routing {
 
 namespace {
 
-constexpr std::size_t regionBytesMax = 32 * 1024;
+constexpr std::size_t regionBytesMax = 16 * 1024;
 /// Instructions stand at the beginning or at the end of a prompt; a word there counts three times.
 constexpr std::size_t edgeBytes = 600;
 constexpr int edgeFactor = 3;

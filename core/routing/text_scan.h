@@ -37,7 +37,7 @@ struct TextScan {
     bool startsWithGreeting = false;
 };
 
-/// Scans at most the first and the last 32 KiB: instructions stand at the ends, what lies between
+/// Scans at most the first and the last 16 KiB: instructions stand at the ends, what lies between
 /// is material.
 [[nodiscard]] TextScan scanText(std::string_view text);
 

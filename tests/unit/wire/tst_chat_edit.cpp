@@ -147,6 +147,7 @@ private Q_SLOTS:
     void keepsEveryOtherByte();
     void escapesTheModel();
     void editsAnyBody();
+    void survivesMutations();
 };
 
 void TestChatEdit::strips_data()
@@ -237,6 +238,51 @@ void TestChatEdit::editsAnyBody()
             (std::to_string(seed) + ": " + body + "\n->\n" + edited).c_str());
         QVERIFY2(readChatRequest(edited), edited.c_str());
     }
+}
+
+/// What is accepted is JSON for others, too, and stays JSON when edited.
+void TestChatEdit::survivesMutations()
+{
+    static const std::string bytes = "{}[]\",:\\ \n0123eE+-.tfn\x01\xC3\xFFu";
+    int accepted = 0;
+    for (unsigned seed = 1; seed <= 20'000; ++seed) {
+        Generator generator(seed % 500 + 1);
+        std::string body = generator.body();
+        Generator mutator(seed);
+        for (int i = 1 + mutator.below(3); i > 0; --i) {
+            const auto where
+                = static_cast<std::size_t>(mutator.below(static_cast<int>(body.size())));
+            const char byte
+                = bytes[static_cast<std::size_t>(mutator.below(static_cast<int>(bytes.size())))];
+            switch (mutator.below(3)) {
+            case 0:
+                body[where] = byte;
+                break;
+            case 1:
+                body.erase(where, 1);
+                break;
+            default:
+                body.insert(where, 1, byte);
+                break;
+            }
+        }
+        const Result<ChatRequest> request = readChatRequest(body);
+        if (!request) {
+            continue;
+        }
+        ++accepted;
+        boost::system::error_code code;
+        static_cast<void>(json::parse(body, code));
+        QVERIFY2(!code, body.c_str());
+        ChatEdits edits;
+        edits.model = "m";
+        edits.outputCeiling = 5;
+        edits.injectUsage = true;
+        const std::string edited = editChatRequest(body, *request, edits);
+        static_cast<void>(json::parse(edited, code));
+        QVERIFY2(!code, (body + "\n->\n" + edited).c_str());
+    }
+    QVERIFY2(accepted > 1'000, std::to_string(accepted).c_str());
 }
 
 QTEST_GUILESS_MAIN(TestChatEdit)

@@ -4,6 +4,8 @@
 
 #include "core/base/limits.h"
 
+#include <QDir>
+#include <QFile>
 #include <QTest>
 
 #include <string>
@@ -62,6 +64,7 @@ private Q_SLOTS:
     void readsIdentity();
     void acceptsBigIntegersInUnknownFields();
     void acceptsBodiesOfAnyAlignment();
+    void acceptsCapturedRequests();
 };
 
 void TestChatRequest::refuses_data()
@@ -392,6 +395,32 @@ void TestChatRequest::acceptsBodiesOfAnyAlignment()
             = mustRead(withMessage(R"({"role":"user","content":")" + text + "\"}"));
         QCOMPARE(request.messages[0].text, text);
     }
+}
+
+void TestChatRequest::acceptsCapturedRequests()
+{
+    const QByteArray shared = qgetenv("HEADGATE_SHARED");
+    const QDir root(QString::fromUtf8(shared.isEmpty() ? HEADGATE_SOURCE_DIR "/../shared" : shared)
+        + QStringLiteral("/data/wire-samples"));
+    if (!root.exists()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    int read = 0;
+    for (const QString& name : root.entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+        for (const char* file : {"request.json", "followup-request.json"}) {
+            QFile source(root.filePath(
+                name + QStringLiteral("/chat-completions/") + QString::fromLatin1(file)));
+            if (!source.open(QIODevice::ReadOnly)) {
+                continue;
+            }
+            const Result<ChatRequest> request = readChatRequest(source.readAll().toStdString());
+            QVERIFY2(
+                request, request ? "" : (name.toStdString() + request.error().message).c_str());
+            QVERIFY(!request->messages.empty() && request->stripped.empty());
+            ++read;
+        }
+    }
+    QVERIFY2(read >= 37, std::to_string(read).c_str());
 }
 
 QTEST_GUILESS_MAIN(TestChatRequest)
