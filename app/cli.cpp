@@ -215,6 +215,12 @@ Command& Command::show(Show show)
     return *this;
 }
 
+Command& Command::raw(Raw raw)
+{
+    m_raw = std::move(raw);
+    return *this;
+}
+
 Result<boost::json::object> Command::fields() const
 {
     boost::json::object args;
@@ -268,6 +274,9 @@ int Command::runRemote(const boost::json::object& args) const
         service::defaultHome(), m_verb, args, [&](const boost::json::object& row) {
             const auto* ok = row.if_contains("ok");
             bad = bad || (ok != nullptr && ok->is_bool() && !ok->get_bool());
+            if (m_raw) {
+                return m_raw(row);
+            }
             if (m_show && !*m_json) {
                 shown = std::max(shown, m_show(row));
                 return true;

@@ -57,6 +57,9 @@ public:
     /// For people: what is shown of a row that came back; returns the exit code.
     using Show = std::function<int(const boost::json::object&)>;
     Command& show(Show show);
+    /// Prints every row itself, whatever --json says. False: nobody reads any more.
+    using Raw = std::function<bool(const boost::json::object&)>;
+    Command& raw(Raw raw);
 
     [[nodiscard]] bool chosen() const { return m_app->parsed(); }
     [[nodiscard]] int run() const;
@@ -83,6 +86,7 @@ private:
     Prepare m_prepare;
     Local m_local;
     Show m_show;
+    Raw m_raw;
 };
 
 /// All verbs below `root`.

@@ -6,6 +6,8 @@
 #include "app/local_verbs.h"
 #include "app/serve.h"
 
+#include <boost/json/serialize.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -125,6 +127,15 @@ int showNewKey(const boost::json::object& row)
     return exitDone;
 }
 
+/// CSV comes as ready lines, JSON as rows.
+bool printExported(const boost::json::object& row)
+{
+    const auto* line = row.if_contains("line");
+    const std::string text
+        = (line != nullptr ? std::string(line->as_string()) : boost::json::serialize(row)) + "\n";
+    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+}
+
 void addRunning(Verbs& verbs, CLI::App& root)
 {
     verb(verbs, &root, "serve", "Serve without the console until a signal; drains, then ends")
@@ -151,8 +162,8 @@ void addPools(Verbs& verbs, CLI::App& root)
 {
     auto* pools = group(root, "pools", "Pools of money and their caps");
     verb(verbs, pools, "pools.list", "All pools with what is settled, held and left")
-        .layout(table({"name", "scope", "window", "cap", "settled", "held", "left", "kind", "state",
-                          "resets"},
+        .layout(table({"name", "scope", "window", "cap_usd", "settled_usd", "held_usd",
+                          "available_usd", "hard", "frozen", "resets_at"},
             "No limit is set. Requests pass unmetered until you add one."));
     verb(verbs, pools, "pools.add", "Add a pool")
         .required("--name", "Unique name")
@@ -170,6 +181,8 @@ void addPools(Verbs& verbs, CLI::App& root)
         .option("--cap", "Dollars, exact: 5.00", readMoney)
         .option("--window", "hour | day | week | month | lifetime | …", readWindow)
         .option("--reserve", "Share for high priority only, e.g. 20%", readPercent)
+        .option("--zone", "Time zone of the window")
+        .option("--new-name", "Rename it")
         .flag("--watch", "Only watch, never refuse")
         .flag("--hard", "Refuse at the cap")
         .prepare([](boost::json::object& args) -> Result<void> {
@@ -188,7 +201,7 @@ void addPools(Verbs& verbs, CLI::App& root)
             .positional("name", "The pool")
             .positional("amount", "Dollars, exact; adjust takes negative ones too", readMoney)
             .required("--reason", "Why, for the journal")
-            .option("--account", "Which account of a pool with one for each value");
+            .option("--value", "Which account of a pool with one for each value");
     }
     verb(verbs, pools, "pools.freeze", "Refuse everything under this pool")
         .positional("name", "The pool");
@@ -205,10 +218,12 @@ void addKeys(Verbs& verbs, CLI::App& root)
         .option("--team", "Team it counts for")
         .option("--user", "User it counts for")
         .repeated("--tag", "Tag k:v it counts for; may be repeated")
+        .option("--expires", "Until when it works, e.g. 2027-01-31", readDate)
         .show(showNewKey);
     verb(verbs, keys, "keys.list", "All keys, without the keys themselves")
-        .layout(table({"name", "hint", "team", "user", "tags", "created", "last_used", "state"},
-            "No keys yet. Make one: headgate keys create --name NAME"));
+        .layout(
+            table({"name", "hint", "team", "user", "tags", "created_at", "last_used_at", "revoked"},
+                "No keys yet. Make one: headgate keys create --name NAME"));
     verb(verbs, keys, "keys.revoke", "Revoke a key at once").positional("name", "The key");
 }
 
@@ -224,7 +239,7 @@ void addProviders(Verbs& verbs, CLI::App& root)
         .flag("--key-stdin", "Read the key from standard input")
         .prepare(takeProviderKey);
     verb(verbs, providers, "providers.list", "All providers")
-        .layout(table({"name", "dialect", "url", "key", "enabled", "models"}, "No providers."));
+        .layout(table({"name", "dialect", "url", "has_key", "enabled", "models"}, "No providers."));
     verb(verbs, providers, "providers.test", "Reach it without spending")
         .positional("name", "Which");
     verb(verbs, providers, "providers.remove", "Remove it and its models")
@@ -241,6 +256,8 @@ void addModels(Verbs& verbs, CLI::App& root)
         .required("--input", "Dollars per million tokens", readPrice)
         .required("--output", "Dollars per million tokens", readPrice)
         .option("--cache-read", "Dollars per million tokens", readPrice)
+        .option("--cache-write", "Dollars per million tokens", readPrice)
+        .option("--tokenizer", "o200k_base, cl100k_base, or a family such as claude, llama3")
         .option("--context", "Tokens of input and output together", readCount)
         .option("--max-output", "Tokens of output", readCount)
         .option("--effective", "From when the price holds, e.g. 2026-01-01", readDate)
@@ -249,8 +266,9 @@ void addModels(Verbs& verbs, CLI::App& root)
             return {};
         });
     verb(verbs, models, "models.list", "All models with tier and prices")
-        .layout(table({"provider", "name", "tier", "input", "output", "cache_read", "context",
-                          "max_output", "enabled"},
+        .layout(table(
+            {"id", "tier", "input_usd_per_million", "output_usd_per_million",
+                "cache_read_usd_per_million", "context_tokens", "max_output_tokens", "enabled"},
             "No models."));
     later(verbs, models, "models.import");
 }
@@ -277,13 +295,17 @@ void addHistory(Verbs& verbs, CLI::App& root)
         .option("--since", "Only of the last 30m, 1h, 7d, …")
         .option("--limit", "At most so many (default 100)", readCount)
         .repeated("--filter", "field=value; may be repeated")
-        .layout(table({"time", "id", "key", "team", "task", "asked_model", "model", "outcome",
-                          "status", "input_tokens", "output_tokens", "cost", "reason"},
+        .layout(table({"at", "id", "key", "team", "task", "asked_model", "model", "status",
+                          "input_tokens", "output_tokens", "cost_usd", "reason"},
             "Nothing matches."));
     verb(verbs, decisions, "decisions.show", "One decision with all its reasons")
         .positional("id", "Its id")
         .show([](const boost::json::object& row) { return showJson(row); });
-    later(verbs, decisions, "decisions.export");
+    verb(verbs, decisions, "decisions.export", "All matching decisions, oldest first")
+        .required("--format", "csv | json | focus", readWord({"csv", "json", "focus"}))
+        .option("--since", "Only of the last 30m, 1h, 7d, …")
+        .repeated("--filter", "field=value; may be repeated")
+        .raw(printExported);
 
     auto* report = group(root, "report", "Sums over the log");
     verb(verbs, report, "report.spend", "Spending by model, team, user, key, tier or task")
@@ -292,13 +314,20 @@ void addHistory(Verbs& verbs, CLI::App& root)
         .option("--from", "First day or time, e.g. 2026-01-01", readDate)
         .option("--to", "Up to, not including", readDate)
         .option("--rollup", "hour | day | month", readWord({"hour", "day", "month"}))
-        .layout(table({"time", "from", "bucket", "group", "requests", "refused", "downgraded",
-                          "failed", "input_tokens", "output_tokens", "cost"},
+        .layout(table({"bucket", "group", "requests", "refused", "downgraded", "failed",
+                          "input_tokens", "output_tokens", "cost_usd", "saved_usd"},
             "Nothing was spent in that time."));
 
     auto* ledger = group(root, "ledger", "The books");
     verb(verbs, ledger, "ledger.verify", "Recompute every balance; exit code 1 when one is wrong");
     later(verbs, ledger, "ledger.explain");
+
+    auto* config = group(root, "config", "Revisions of the configuration");
+    verb(verbs, config, "config.revisions", "Who changed what, newest first")
+        .option("--limit", "At most so many (default 100)", readCount)
+        .layout(table({"revision", "at", "actor", "summary"}, "No revisions."));
+    verb(verbs, config, "config.restore", "Make an earlier revision the newest one")
+        .positional("revision", "Its number", readCount);
 
     auto* sim = group(root, "sim", "The simulated provider's own books");
     verb(verbs, sim, "sim.bill", "What it has billed");

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 namespace headgate::app {
 
@@ -34,6 +35,13 @@ std::string printable(std::string text)
 std::string title(const std::string& field)
 {
     std::string text = field;
+    constexpr std::string_view perMillion = "_usd_per_million";
+    constexpr std::string_view dollars = "_usd";
+    if (text.ends_with(perMillion)) {
+        text.replace(text.size() - perMillion.size(), perMillion.size(), " $/M");
+    } else if (text.ends_with(dollars)) {
+        text.replace(text.size() - dollars.size(), dollars.size(), " $");
+    }
     std::replace(text.begin(), text.end(), '_', ' ');
     return text;
 }

@@ -130,7 +130,7 @@ private Q_SLOTS:
         head.replace(at, 17, "Content-Length: 99000000000");
         QVERIFY(connection.send(head));
         const Answer answer = connection.answer();
-        QCOMPARE(answer.status, 413);
+        QVERIFY2(answer.status == 413 || answer.status == 400, answer.body.c_str());
         QVERIFY2(answer.errorMessage().contains(QLatin1String("64")), answer.body.c_str());
         QCOMPARE(post(serving.port, key, good()).status, 200);
     }
@@ -186,7 +186,7 @@ private Q_SLOTS:
         (void)shared();
         const Ran ran = m_home.run("serve --listen 127.0.0.1:0");
         QCOMPARE(ran.code, 3);
-        QVERIFY2(ran.err.toLower().contains("running"), ran.err.constData());
+        QVERIFY2(ran.err.contains("Another Headgate"), ran.err.constData());
     }
 
     void unwritableFoldersAreNamed_data()
@@ -248,24 +248,27 @@ private Q_SLOTS:
         QVERIFY(Serving::start(home) != nullptr);
     }
 
-    void damagedConfigurationIsNamed()
+    void damagedFilesAreNamed_data()
     {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"config.db", "ledger.db", "activity.db"}) {
+            QTest::newRow(name) << QString::fromLatin1(name);
+        }
+    }
+
+    void damagedFilesAreNamed()
+    {
+        QFETCH(QString, name);
         const Home home;
         QVERIFY(home.run("status").code == 0);
-        const QDir dir(home.path());
-        int damaged = 0;
-        for (const QString& name : dir.entryList({QStringLiteral("*.json")}, QDir::Files)) {
-            QFile file(dir.filePath(name));
-            QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
-            file.write("{\"revision\": tr");
-            ++damaged;
-        }
-        if (damaged == 0) {
-            QSKIP("the configuration is not kept in JSON files");
-        }
+        QFile file(home.path() + QLatin1Char('/') + name);
+        QVERIFY(file.exists());
+        QVERIFY(file.open(QIODevice::ReadWrite));
+        file.write(QByteArray(4096, 'x'));
+        file.close();
         const Ran ran = home.run("serve --listen 127.0.0.1:0 --json");
         QVERIFY2(ran.code == 3, ran.err.constData());
-        QVERIFY2(ran.err.contains(home.path().toLocal8Bit()), ran.err.constData());
+        QVERIFY2(ran.err.contains(name.toLocal8Bit()), ran.err.constData());
     }
 
     void aFullDiskRefusesAndComesBack()

@@ -68,7 +68,7 @@ export class Headgate {
         const until = Date.now() + ms;
         for (;;) {
             const [status] = await this.cli('status');
-            if (Number(status.held ?? status.held_usd) === 0 && status.in_flight === 0) return status;
+            if (Number(status.held_usd) === 0 && status.in_flight === 0) return status;
             if (Date.now() > until) throw new Error(`still held: ${JSON.stringify(status)}`);
             await new Promise((resolve) => setTimeout(resolve, 50));
         }
