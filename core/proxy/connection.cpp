@@ -151,6 +151,15 @@ void Connection::onReadable()
 
 // --- reading
 
+asio::awaitable<void> Connection::refuseMalformed(Error error)
+{
+    m_keepAlive = false; // where the next request would begin is anybody's guess
+    const bool large = error.code == ErrorCode::OutOfRange;
+    auto refusal = plainRefusal(
+        large ? wire::RefusalKind::TooLarge : wire::RefusalKind::BadRequest, error.text());
+    co_await refuse(std::move(refusal), {});
+}
+
 asio::awaitable<bool> Connection::readHead(RequestParser& parser)
 {
     m_idle = m_in.empty();
@@ -159,8 +168,7 @@ asio::awaitable<bool> Connection::readHead(RequestParser& parser)
         const auto state = parser.feed(m_in);
         if (!state) {
             m_idle = false;
-            m_keepAlive = false;
-            co_await refuse(plainRefusal(wire::RefusalKind::BadRequest, state.error().text()), {});
+            co_await refuseMalformed(state.error());
             co_return false;
         }
         if (*state == RequestParser::State::HeadDone) {
@@ -185,12 +193,7 @@ asio::awaitable<bool> Connection::readBody(RequestParser& parser)
     for (;;) {
         const auto state = parser.feed(m_in);
         if (!state) {
-            const bool large = state.error().code == ErrorCode::OutOfRange;
-            m_keepAlive = false;
-            co_await refuse(
-                plainRefusal(large ? wire::RefusalKind::TooLarge : wire::RefusalKind::BadRequest,
-                    state.error().text()),
-                {});
+            co_await refuseMalformed(state.error());
             co_return false;
         }
         const auto size = static_cast<std::int64_t>(parser.body().size());

@@ -27,6 +27,8 @@ namespace {
 /// Often enough that short time-outs in a configuration mean something, seldom enough to cost
 /// nothing.
 constexpr std::chrono::milliseconds sweepEvery{250};
+/// While stopping: the sooner the last connection is noticed to be gone, the sooner it ends.
+constexpr std::chrono::milliseconds stopEvery{10};
 
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
@@ -185,7 +187,7 @@ void Loop::Impl::forgetClosed()
 
 void Loop::Impl::tick()
 {
-    timer.expires_after(sweepEvery);
+    timer.expires_after(stopping ? stopEvery : sweepEvery);
     timer.async_wait([this](const error_code& ec) {
         if (!ec) {
             onTick();

@@ -131,7 +131,7 @@ void TestMoney::waitsForMoneyThatIsHeld()
     options.cap = "0.00006"; // one bound at a time, several bills
     TestHouse house(options);
     std::vector<std::thread> threads;
-    std::atomic<int> served {0};
+    std::atomic<int> served{0};
     for (int i = 0; i < 3; ++i) {
         threads.emplace_back([&] { served += house.chat(body).status == 200 ? 1 : 0; });
     }
@@ -279,8 +279,8 @@ void TestMoney::faults()
     config.catalog.providers[0].firstByteTimeoutMs = 300;
     house.reconfigure(std::move(config));
     const auto text = fmt::format("Explain this. [[sim:{}]]", mark.toStdString());
-    const auto reply = house.chat(chatBody(
-        "sim-medium", text, fmt::format(R"(,"max_tokens":200{})", stream ? R"(,"stream":true)" : "")));
+    const auto reply = house.chat(chatBody("sim-medium", text,
+        fmt::format(R"(,"max_tokens":200{})", stream ? R"(,"stream":true)" : "")));
     QCOMPARE(reply.status, status);
     QVERIFY(reply.complete);
     QVERIFY(house.waitIdle());
