@@ -51,15 +51,27 @@ Result<void> showPolicy(const VerbCall& call)
             {"policy", json::parse(routing::policyToJson(config->policy))}});
 }
 
+/// What `policy show` printed can be given back as it is: the policy inside its row.
+std::string policyText(const json::value& given)
+{
+    const std::string text
+        = given.is_string() ? std::string(given.as_string()) : json::serialize(given);
+    boost::system::error_code error;
+    const auto value = json::parse(text, error);
+    if (!error && value.is_object() && value.as_object().contains("policy")
+        && value.as_object().contains("revision")) {
+        return json::serialize(value.as_object().at("policy"));
+    }
+    return text;
+}
+
 Result<void> setPolicy(const VerbCall& call)
 {
     const auto* given = call.args.if_contains("policy");
     if (given == nullptr) {
         return Error(ErrorCode::InvalidArgument, "\"policy\" is missing.");
     }
-    const std::string text
-        = given->is_string() ? std::string(given->as_string()) : json::serialize(*given);
-    const auto policy = routing::policyFromJson(text);
+    const auto policy = routing::policyFromJson(policyText(*given));
     if (!policy) {
         return policy.error();
     }

@@ -183,6 +183,8 @@ private Q_SLOTS:
         const auto rows = verbAt(home, "status");
         QCOMPARE(rows.size(), std::size_t{1});
         QVERIFY(!rows.front().at("serving").as_bool());
+        const auto bill = verbAt(home, "sim.bill"); // before the first request ever
+        QCOMPARE(text(string(bill.front(), "total_usd")), QByteArray("0.00"));
         const auto created = verbAt(home, "keys.create", {{"name", "k"}, {"tag", "a:b"}});
         QVERIFY(string(created.front(), "key").starts_with("hg-"));
         const auto keys = verbAt(home, "keys.list");
@@ -278,13 +280,15 @@ private Q_SLOTS:
         QCOMPARE(service->config()->revision, 2);
         verb(*service, "policy.rollback", {{"revision", 1}});
         QCOMPARE(service->config()->revision, 3);
+        verb(*service, "policy.set", {{"policy", json::serialize(shown.front())}});
+        QCOMPARE(service->config()->revision, 4);
         const auto run = verb(*service, "policy.dry-run", {{"body", hello()}});
         QCOMPARE(text(string(run.front(), "outcome")), QByteArray("route"));
         QVERIFY(run.front().at("candidates").as_array().size() == 3);
         const auto revisions = verb(*service, "config.revisions");
-        QCOMPARE(revisions.size(), std::size_t{3});
+        QCOMPARE(revisions.size(), std::size_t{4});
         verb(*service, "config.restore", {{"revision", 1}});
-        QCOMPARE(service->config()->revision, 4);
+        QCOMPARE(service->config()->revision, 5);
     }
 
     void manyVerbsAtOnce()
