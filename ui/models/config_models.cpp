@@ -109,7 +109,8 @@ void fillPrices(SnapshotRow& row, const catalog::Model& model, TimeUs nowUs)
     at(CatalogModel::Source) = sheet->source == operatorSource
         ? chipCell(CatalogModel::tr("Set by you"), Chip::Tone::Info, history)
         : textCell(safeText(sheet->source), history);
-    at(CatalogModel::Age) = textCell(priceAgeWords(*sheet, nowUs), history);
+    at(CatalogModel::Age) = textCell(
+        ageWords(*sheet, nowUs), priceAgeWords(*sheet, nowUs) + QLatin1Char('\n') + history);
     at(CatalogModel::Age).sort = qlonglong(sheet->validFrom);
 }
 
@@ -322,20 +323,26 @@ catalog::Model withPrice(const catalog::Model& model, int column, Price price, T
     return changed;
 }
 
-QString priceAgeWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
+QString ageWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
 {
     if (sheet.validFrom == 0) {
         return CatalogModel::tr("built in");
     }
     const int days = int(std::max<TimeUs>(nowUs - sheet.validFrom, 0) / usPerDay);
-    const auto age = days == 0 ? CatalogModel::tr("today")
-        : days == 1            ? CatalogModel::tr("1 day old")
-                               : CatalogModel::tr("%1 days old").arg(days);
-    if (sheet.source == operatorSource) {
+    return days == 0 ? CatalogModel::tr("today")
+        : days == 1  ? CatalogModel::tr("1 day old")
+                     : CatalogModel::tr("%1 days old").arg(days);
+}
+
+QString priceAgeWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
+{
+    const auto age = ageWords(sheet, nowUs);
+    if (sheet.validFrom == 0) {
         return age;
     }
-    return CatalogModel::tr("book of %1, %2")
-        .arg(toQt(toIso8601(sheet.validFrom).substr(0, 10)), age);
+    const auto date = toQt(toIso8601(sheet.validFrom).substr(0, 10));
+    return sheet.source == operatorSource ? CatalogModel::tr("set by you on %1, %2").arg(date, age)
+                                          : CatalogModel::tr("book of %1, %2").arg(date, age);
 }
 
 QString priceHistory(const catalog::Model& model)

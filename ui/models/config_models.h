@@ -65,7 +65,9 @@ public:
 [[nodiscard]] catalog::Model withPrice(
     const catalog::Model& model, int column, Price price, TimeUs nowUs);
 
-/// "book of 2026-09-28, 55 days old" or "set by you, 3 days ago".
+/// "55 days old", "today", "built in".
+[[nodiscard]] QString ageWords(const catalog::PriceSheet& sheet, TimeUs nowUs);
+/// "book of 2026-09-28, 55 days old" or "set by you on 2026-11-22, today".
 [[nodiscard]] QString priceAgeWords(const catalog::PriceSheet& sheet, TimeUs nowUs);
 
 /// All sheets of a model, newest first, one line each.

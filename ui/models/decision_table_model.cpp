@@ -14,6 +14,9 @@ namespace headgate::ui {
 
 namespace {
 
+/// Single rows looked up after one announcement; more wait for the next reload.
+constexpr int lateRowsMax = 64;
+
 QString modelWords(const activity::Decision& row)
 {
     const auto asked = safeText(row.askedModel);
@@ -204,16 +207,16 @@ void DecisionTableModel::appendPage(activity::Page page)
     endInsertRows();
 }
 
-void DecisionTableModel::refreshTop(int appended)
+void DecisionTableModel::refreshTop(const std::vector<DecisionId>& appended)
 {
     if (m_loading) {
         return;
     }
-    // Twice the news and a page more: an answer that took long is logged under its earlier birth.
-    const int limit = std::clamp(appended * 2 + pageRows, pageRows, int(limits::pageRowsMax));
+    const int limit
+        = std::clamp(int(appended.size()) + pageRows, pageRows, int(limits::pageRowsMax));
     const auto generation = m_generation;
     m_fetch(QStringLiteral("activity-follow"), query({}, limit),
-        [self = QPointer(this), generation](Result<activity::Page> page) {
+        [self = QPointer(this), generation, appended](Result<activity::Page> page) {
             if (!self || generation != self->m_generation) {
                 return;
             }
@@ -221,8 +224,30 @@ void DecisionTableModel::refreshTop(int appended)
                 Q_EMIT self->failed(toQt(page.error().text()));
                 return;
             }
+            const auto below = page->more ? page->rows.back().id : DecisionId{};
             self->mergeTop(std::move(*page));
+            self->fetchLate(appended, below);
         });
+}
+
+void DecisionTableModel::fetchLate(const std::vector<DecisionId>& appended, DecisionId below)
+{
+    int left = lateRowsMax;
+    for (const auto id : appended) {
+        const bool late = id < below && !m_rows.empty() && id > m_rows.back().id && rowOf(id) < 0;
+        if (!late || --left < 0) {
+            continue;
+        }
+        const auto slot = QStringLiteral("activity-late-%1").arg(m_lateSlot++ % lateRowsMax);
+        // The log decides whether it matches the filter: the first row from there on is it or not.
+        m_fetch(slot, query(DecisionId{id.value + 1}, 1),
+            [self = QPointer(this), generation = m_generation, id](Result<activity::Page> page) {
+                if (self && generation == self->m_generation && page && !page->rows.empty()
+                    && page->rows.front().id == id) {
+                    self->mergeTop(std::move(*page));
+                }
+            });
+    }
 }
 
 void DecisionTableModel::mergeTop(activity::Page page)
@@ -230,7 +255,7 @@ void DecisionTableModel::mergeTop(activity::Page page)
     const bool overlaps
         = !page.rows.empty() && !m_rows.empty() && page.rows.back().id <= m_rows.front().id;
     if (m_rows.empty() || (!page.rows.empty() && !overlaps && page.more)) {
-        if (!page.rows.empty() || !m_rows.empty() || !m_loadedOnce) {
+        if (!page.rows.empty() || !m_loadedOnce) {
             replaceRows(std::move(page));
         }
         return;
@@ -244,25 +269,31 @@ void DecisionTableModel::mergeTop(activity::Page page)
             ++i;
             continue;
         }
-        // Below the last loaded row the next page brings it anyway.
         if (at == m_rows.size() && m_more) {
-            break;
+            break; // below the last loaded row: the next page brings it anyway
         }
-        std::size_t end = i + 1;
-        while (
-            end < page.rows.size() && (at == m_rows.size() || page.rows[end].id > m_rows[at].id)) {
-            ++end;
-        }
-        beginInsertRows({}, int(at), int(at + (end - i) - 1));
-        m_rows.insert(m_rows.begin() + std::ptrdiff_t(at),
-            std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(i)),
-            std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(end)));
-        endInsertRows();
+        const auto end = mergeRun(page, i, at);
         at += end - i;
         i = end;
     }
     trim();
     Q_EMIT loaded();
+}
+
+/// Inserts the rows of `page` from `first` that belong before row `at`; returns the first that does
+/// not.
+std::size_t DecisionTableModel::mergeRun(activity::Page& page, std::size_t first, std::size_t at)
+{
+    std::size_t end = first + 1;
+    while (end < page.rows.size() && (at == m_rows.size() || page.rows[end].id > m_rows[at].id)) {
+        ++end;
+    }
+    beginInsertRows({}, int(at), int(at + (end - first) - 1));
+    m_rows.insert(m_rows.begin() + std::ptrdiff_t(at),
+        std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(first)),
+        std::make_move_iterator(page.rows.begin() + std::ptrdiff_t(end)));
+    endInsertRows();
+    return end;
 }
 
 void DecisionTableModel::trim()

@@ -54,9 +54,9 @@ public:
     void setFilter(const activity::Filter& filter);
     [[nodiscard]] const activity::Filter& filter() const { return m_filter; }
     void reload();
-    /// Rows were appended to the log: brings in those that match. `appended` is a hint for the
-    /// size.
-    void refreshTop(int appended);
+    /// Rows were appended to the log: brings in those that match, also the ones that were asked
+    /// long before they were logged and so belong further down.
+    void refreshTop(const std::vector<DecisionId>& appended);
     [[nodiscard]] const activity::Decision& decisionAt(int row) const
     {
         return m_rows[std::size_t(row)];
@@ -84,6 +84,8 @@ private:
     void replaceRows(activity::Page page);
     void appendPage(activity::Page page);
     void mergeTop(activity::Page page);
+    void fetchLate(const std::vector<DecisionId>& appended, DecisionId below);
+    [[nodiscard]] std::size_t mergeRun(activity::Page& page, std::size_t first, std::size_t at);
     void trim();
     [[nodiscard]] QString display(const activity::Decision& row, int column) const;
     [[nodiscard]] QString tooltip(const activity::Decision& row, int column) const;
@@ -92,6 +94,7 @@ private:
     activity::Filter m_filter;
     std::deque<activity::Decision> m_rows; ///< newest first
     quint64 m_generation = 0;
+    int m_lateSlot = 0;
     bool m_more = false;
     bool m_loading = false;
     bool m_loadingMore = false;

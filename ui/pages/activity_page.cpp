@@ -112,8 +112,7 @@ ActivityPage::ActivityPage(Context& context, QWidget* parent)
     connect(&m_facetTimer, &QTimer::timeout, this, &ActivityPage::refreshFacets);
     connect(&context, &Context::scopeChanged, this, &ActivityPage::reload);
     connect(&context, &Context::decisionsAppended, this,
-        [this](
-            const std::vector<activity::Decision>& decisions) { appended(int(decisions.size())); });
+        [this](const std::vector<activity::Decision>& decisions) { appended(decisions); });
     connect(&context, &Context::decisionRequested, this,
         [this](qint64 id) { showDecision(DecisionId{id}); });
 }
@@ -161,7 +160,8 @@ void ActivityPage::buildTable()
     m_table->setContextMenuPolicy(Qt::CustomContextMenu);
     m_table->setItemDelegateForColumn(DecisionTableModel::Outcome, new ChipDelegate(m_table));
     m_table->setItemDelegateForColumn(DecisionTableModel::StatusColumn, new ChipDelegate(m_table));
-    setColumnWidths(m_table->horizontalHeader(), {96, 110, 80, 100, 0, 120, 70, 60, 74, 74, 110});
+    setColumnWidths(
+        m_table->horizontalHeader(), {80, 110, 84, 110, -150, 126, 84, 56, 84, 84, 112});
     connect(m_table, &QWidget::customContextMenuRequested, this, &ActivityPage::showMenu);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
         [this](const QModelIndex& index) {
@@ -257,7 +257,7 @@ QWidget* ActivityPage::buildFacets()
     m_facets->setItemsExpandable(false);
     m_facets->setIndentation(Theme::space3);
     m_facets->setExpandsOnDoubleClick(false);
-    setColumnWidths(m_facets->header(), {0, 64});
+    setColumnWidths(m_facets->header(), {-80, 60});
     connect(m_facets, &QTreeView::clicked, this, &ActivityPage::chooseFacet);
     connect(m_facets, &QTreeView::activated, this, &ActivityPage::chooseFacet);
     layout->addWidget(m_facets);
@@ -321,6 +321,7 @@ QWidget* ActivityPage::buildEmpty()
     keys->setObjectName(QStringLiteral("emptyCreateKey"));
     connect(keys, &QPushButton::clicked, this,
         [this] { this->context().openPage(QStringLiteral("keys")); });
+    empty->setMinimumHeight(210); // its words wrap, which a nested layout does not foresee
     layout->addWidget(empty);
     const auto url = context().service().status().url;
     auto* snippet
@@ -357,15 +358,19 @@ void ActivityPage::reload()
     refreshFacets();
 }
 
-void ActivityPage::appended(int count)
+void ActivityPage::appended(const std::vector<activity::Decision>& decisions)
 {
     if (!m_active) {
         return;
     }
     if (m_follow->isChecked() || m_model->rowCount() == 0) {
-        m_model->refreshTop(count);
+        std::vector<DecisionId> ids;
+        for (const auto& decision : decisions) {
+            ids.push_back(decision.id);
+        }
+        m_model->refreshTop(ids);
     } else {
-        m_newsCount += count;
+        m_newsCount += int(decisions.size());
         m_news->setText(tr("%1 new").arg(countText(m_newsCount)));
         m_news->setToolTip(tr("Load the decisions that were logged since."));
         m_news->show();
@@ -444,8 +449,12 @@ void ActivityPage::takeFacet(int index, const std::vector<activity::Facet>& face
             rows.push_back(std::move(group));
         }
     }
+    const bool had = m_facetModel->rowCount() > 0;
     m_facetModel->setRows(std::move(rows));
     m_facets->expandAll();
+    if (had != (m_facetModel->rowCount() > 0)) {
+        arrange();
+    }
 }
 
 void ActivityPage::chooseFacet(const QModelIndex& index)
@@ -534,12 +543,12 @@ void ActivityPage::arrange()
 {
     const bool drawer = !m_drawer->isHidden();
     const bool room = width() >= wideEnough || !drawer;
-    m_facetCard->setVisible(m_facetsButton->isChecked() && room);
+    m_facetCard->setVisible(m_facetsButton->isChecked() && room && m_facetModel->rowCount() > 0);
     const int facets = m_facetCard->isHidden() ? 0 : facetWidth;
     const int side = drawer ? std::min(drawerWidth, width() / 2) : 0;
     m_splitter->setSizes({facets, std::max(width() - facets - side, 200), side});
     // With the drawer open it says all of this anyway.
-    const bool narrow = m_splitter->sizes().value(1) < 900;
+    const bool narrow = m_splitter->sizes().value(1) < 1'060;
     for (const int column : {int(DecisionTableModel::Key), int(DecisionTableModel::TokensIn),
              int(DecisionTableModel::TokensOut), int(DecisionTableModel::Latency)}) {
         m_table->setColumnHidden(column, narrow);

@@ -54,7 +54,7 @@ private:
     QWidget* buildEmpty();
     [[nodiscard]] activity::Filter filter() const;
     void reload();
-    void appended(int count);
+    void appended(const std::vector<activity::Decision>& decisions);
     void refreshFacets();
     void takeFacet(int index, const std::vector<activity::Facet>& facets);
     void refreshStack();

@@ -176,7 +176,7 @@ void BudgetsPage::buildTree()
     m_tree->setItemDelegateForColumn(PoolTreeModel::Cap, new MoneyEditDelegate(m_tree));
     m_tree->setEditTriggers(QAbstractItemView::DoubleClicked);
     m_tree->setExpandsOnDoubleClick(false);
-    setColumnWidths(m_tree->header(), {0, 120, 82, 84, 150, 76, 70, 80, 76, 100, 110});
+    setColumnWidths(m_tree->header(), {-130, 110, 76, 80, 130, 80, 66, 76, 84, 100, 122});
     connect(m_model, &PoolTreeModel::capEdited, this,
         [this](qint64 pool, qint64 nano) { commitCap(PoolId{pool}, Money::fromNano(nano)); });
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
@@ -224,7 +224,6 @@ QWidget* BudgetsPage::buildHead()
     row->addWidget(filter);
     auto* add = primaryButton(tr("Add pool"), head);
     add->setObjectName(QStringLiteral("addPool"));
-    add->setIcon(icon(QStringLiteral("plus")));
     connect(add, &QPushButton::clicked, this, &BudgetsPage::addPool);
     row->addWidget(add);
     return head;
@@ -236,9 +235,10 @@ void BudgetsPage::buildDetail()
     auto* outer = new QHBoxLayout(card);
     outer->setContentsMargins(1, 1, 1, 1);
     auto* left = new QWidget(card);
-    left->setFixedWidth(360);
+    left->setFixedWidth(340);
     auto* leftLayout = new QVBoxLayout(left);
     leftLayout->setContentsMargins(0, Theme::space3, 0, 0);
+    leftLayout->setSpacing(0);
     m_detailTitle = headingLabel(tr("No pool chosen"), 2, left);
     m_detailTitle->setContentsMargins(Theme::space4, 0, Theme::space4, 0);
     m_detailTitle->setWordWrap(true);
@@ -260,8 +260,12 @@ void BudgetsPage::buildDetail()
         this);
     auto* refusals = detailTable(m_refusals, tr("Refusals of this pool"), m_tabs);
     refusals->setObjectName(QStringLiteral("poolRefusals"));
-    setColumnWidths(refusals->horizontalHeader(), {110, 110, 90, 110, 0, 120, 80, 60, 70, 80, 100});
+    setColumnWidths(
+        refusals->horizontalHeader(), {84, 110, 84, 110, -130, 124, 80, 60, 70, 80, 100});
+    setEmptyNote(refusals, tr("This pool has refused nothing."));
+    refusals->setColumnHidden(DecisionTableModel::TokensIn, true);
     refusals->setColumnHidden(DecisionTableModel::TokensOut, true);
+    refusals->setColumnHidden(DecisionTableModel::StatusColumn, true);
     refusals->setColumnHidden(DecisionTableModel::CostColumn, true);
     refusals->setColumnHidden(DecisionTableModel::Latency, true);
     connect(refusals, &QTableView::activated, this, [this](const QModelIndex& index) {
@@ -277,7 +281,8 @@ void BudgetsPage::buildDetail()
         this);
     auto* journal = detailTable(m_journalModel, tr("Journal of this pool"), journalPane);
     journal->setObjectName(QStringLiteral("poolJournal"));
-    setColumnWidths(journal->horizontalHeader(), {110, 130, 90, 90, 90, 120, 80, 0});
+    setEmptyNote(journal, tr("No money has moved in this pool."));
+    setColumnWidths(journal->horizontalHeader(), {84, 120, 84, 84, 80, 100, 70, -110});
     journalLayout->addWidget(journal, 1);
     m_older = new QPushButton(tr("Older entries"), journalPane);
     m_older->setObjectName(QStringLiteral("olderEntries"));
@@ -289,7 +294,8 @@ void BudgetsPage::buildDetail()
         this);
     auto* holds = detailTable(m_holdsModel, tr("Open holds of this pool"), m_tabs);
     holds->setObjectName(QStringLiteral("poolHolds"));
-    setColumnWidths(holds->horizontalHeader(), {110, 100, 100, 200, 0});
+    setEmptyNote(holds, tr("No request of this pool is under way."));
+    setColumnWidths(holds->horizontalHeader(), {84, 80, 90, 140, -120});
     m_tabs->addTab(holds, tr("Open holds"));
     connect(m_tabs, &QTabWidget::currentChanged, this, &BudgetsPage::refreshDetail);
     outer->addWidget(m_tabs, 1);
@@ -419,7 +425,7 @@ void BudgetsPage::refreshDetail()
         if (other || m_refusals->filter().equals != filter.equals) {
             m_refusals->setFilter(filter);
         } else {
-            m_refusals->refreshTop(0);
+            m_refusals->refreshTop({});
         }
     } else if (m_tabs->currentIndex() == 1) {
         loadJournal(false);

@@ -98,7 +98,7 @@ QWidget* CatalogPage::buildProviders()
     m_providerTable->setItemDelegate(new MaybeChipDelegate(m_providerTable));
     m_providerTable->setSelectionMode(QAbstractItemView::SingleSelection);
     m_providerTable->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    setColumnWidths(m_providerTable->horizontalHeader(), {130, 150, 0, 110, 70, 110, 220});
+    setColumnWidths(m_providerTable->horizontalHeader(), {120, 140, -180, 110, 66, 110, 220});
     connect(m_providerTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
         &CatalogPage::refreshActions);
     m_test = addViewAction(m_providerTable,
@@ -119,7 +119,6 @@ QWidget* CatalogPage::buildProviders()
     }
     auto* add = primaryButton(tr("Add provider"), pane);
     add->setObjectName(QStringLiteral("addProvider"));
-    add->setIcon(icon(QStringLiteral("plus")));
     connect(add, &QPushButton::clicked, this, &CatalogPage::addProvider);
     head->addWidget(add);
     layout->addLayout(head);
@@ -157,7 +156,7 @@ QWidget* CatalogPage::buildModels()
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
     setColumnWidths(
-        m_modelTable->horizontalHeader(), {0, 100, 56, 90, 76, 76, 94, 98, 104, 110, 190, 76});
+        m_modelTable->horizontalHeader(), {-140, 90, 50, 84, 70, 70, 90, 94, 104, 112, 96, 78});
     connect(m_models, &CatalogModel::priceEdited, this, &CatalogPage::editPrice);
     connect(m_models, &CatalogModel::tierEdited, this, [this](const QString& id, int tier) {
         if (const auto* found = model(id)) {
@@ -199,6 +198,8 @@ QWidget* CatalogPage::buildModels()
     connect(add, &QPushButton::clicked, this, &CatalogPage::addModel);
     head->addWidget(add);
     layout->addLayout(head);
+    setEmptyNote(
+        m_modelTable, tr("No model fits. Add a provider with its models, or change the filter."));
     auto* card = new Card(pane);
     auto* cardLayout = new QVBoxLayout(card);
     cardLayout->setContentsMargins(1, 1, 1, 1);

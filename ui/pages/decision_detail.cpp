@@ -10,6 +10,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
+
 namespace headgate::ui {
 
 namespace {
@@ -36,6 +38,13 @@ void addLine(DetailSection& section, const QString& label, const std::string& va
     }
 }
 
+/// "code_fix" as people write it.
+std::string plainName(std::string name)
+{
+    std::replace(name.begin(), name.end(), '_', ' ');
+    return name;
+}
+
 DetailSection whySection(const activity::Decision& d)
 {
     DetailSection section;
@@ -48,8 +57,10 @@ DetailSection whySection(const activity::Decision& d)
                         : QStringLiteral("%1 → %2").arg(safeText(d.askedModel), safeText(d.model)),
         {}});
     if (d.tier > 0 || d.wantedTier > 0) {
-        section.lines.push_back(
-            {tr("Tier"), tr("%1 wanted, %2 used").arg(d.wantedTier).arg(d.tier), {}});
+        section.lines.push_back({tr("Tier"),
+            d.tier > 0 ? tr("%1 wanted, %2 used").arg(d.wantedTier).arg(d.tier)
+                       : tr("%1 wanted").arg(d.wantedTier),
+            {}});
     }
     addLine(section, tr("Rule"), d.rule);
     addLine(section, tr("Said no"), d.pool);
@@ -78,12 +89,61 @@ DetailSection whoSection(const activity::Decision& d)
     return section;
 }
 
+QString verdictWords(routing::Lost lost)
+{
+    using Lost = routing::Lost;
+    switch (lost) {
+    case Lost::None:
+        return tr("Chosen");
+    case Lost::Disabled:
+    case Lost::ProviderDisabled:
+        return tr("Disabled");
+    case Lost::NoKey:
+        return tr("No key");
+    case Lost::NotInRule:
+        return tr("Not in the rule");
+    case Lost::TierTooLow:
+        return tr("Tier too low");
+    case Lost::TierTooHigh:
+        return tr("Tier too high");
+    case Lost::NoTools:
+        return tr("No tools");
+    case Lost::NoImages:
+        return tr("No images");
+    case Lost::NoAudio:
+        return tr("No audio");
+    case Lost::NoLogprobs:
+        return tr("No log probabilities");
+    case Lost::NoFiles:
+        return tr("No files");
+    case Lost::NoJsonSchema:
+        return tr("No JSON schema");
+    case Lost::ContextTooSmall:
+        return tr("Context too small");
+    case Lost::Unpriced:
+        return tr("No price");
+    case Lost::DoesNotFit:
+        return tr("Does not fit");
+    case Lost::OutputTooSmall:
+        return tr("Output too small");
+    case Lost::Dearer:
+        return tr("Dearer");
+    case Lost::NotAsked:
+        return tr("Not asked for");
+    case Lost::Excluded:
+        return tr("Failed before");
+    case Lost::Embedding:
+        return tr("Embeddings only");
+    }
+    return QString::fromLatin1(routing::lostName(lost));
+}
+
 QStringList factWords(const routing::Facts& f)
 {
     QStringList words;
-    auto count = [&](std::int64_t value, const char* what) {
+    auto count = [&](std::int64_t value, const char* one, const char* many) {
         if (value > 0) {
-            words << QStringLiteral("%1 %2").arg(countText(value), tr(what));
+            words << QStringLiteral("%1 %2").arg(countText(value), tr(value == 1 ? one : many));
         }
     };
     auto flag = [&](bool value, const char* what) {
@@ -91,23 +151,23 @@ QStringList factWords(const routing::Facts& f)
             words << tr(what);
         }
     };
-    count(f.messages, "messages");
-    count(f.codeBlocks, "code blocks");
-    count(f.codeLines, "code lines");
+    count(f.messages, "message", "messages");
+    count(f.codeBlocks, "code block", "code blocks");
+    count(f.codeLines, "code line", "code lines");
     flag(f.stackTrace, "a stack trace");
     flag(f.diff, "a diff");
-    count(f.mathMarks, "signs of maths");
-    count(f.tableLines, "table lines");
-    count(f.listItems, "list items");
-    count(f.questionMarks, "question marks");
-    count(f.constraintWords, "words that set conditions");
-    count(f.reasoningWords, "words that ask for reasoning");
-    count(f.tools, "tools");
+    count(f.mathMarks, "sign of maths", "signs of maths");
+    count(f.tableLines, "table line", "table lines");
+    count(f.listItems, "list item", "list items");
+    count(f.questionMarks, "question mark", "question marks");
+    count(f.constraintWords, "word that sets a condition", "words that set conditions");
+    count(f.reasoningWords, "word that asks for reasoning", "words that ask for reasoning");
+    count(f.tools, "tool", "tools");
     flag(f.toolResults, "tool results");
     flag(f.jsonSchema || f.jsonObject, "structured output");
-    count(f.images, "images");
-    count(f.audio, "audio parts");
-    count(f.files, "files");
+    count(f.images, "image", "images");
+    count(f.audio, "audio part", "audio parts");
+    count(f.files, "file", "files");
     flag(f.followUpContradicts, "a follow-up that contradicts");
     flag(f.followUpRepeats, "a follow-up that repeats");
     return words;
@@ -117,7 +177,7 @@ void addFacts(std::vector<DetailSection>& sections, const activity::Decision& d)
 {
     DetailSection section;
     section.heading = tr("What was looked at");
-    addLine(section, tr("Task"), d.task);
+    addLine(section, tr("Task"), plainName(d.task));
     const auto facts = routing::factsFromJson(d.factsJson);
     if (!d.factsJson.empty() && facts) {
         addLine(section, tr("Because"), facts->taskReason);
@@ -147,27 +207,33 @@ void addCandidates(std::vector<DetailSection>& sections, const activity::Decisio
     if (d.candidatesJson.empty() || !candidates || candidates->empty()) {
         return;
     }
-    DetailSection section;
-    section.heading = tr("Candidates");
-    section.text = tr("“At most” is what would be held, “expected” what ranks them.");
-    section.table.columns = {{tr("Model")}, {tr("Tier"), {}, true}, {tr("At most"), {}, true},
-        {tr("Expected"), {}, true}, {tr("Why")}};
+    DetailSection table;
+    DetailSection reasons;
+    table.heading = tr("Candidates");
+    table.text = tr("“At most” is what would be held, “expected” is what ranks them.");
+    table.table.columns = {{tr("Model")}, {tr("Tier"), {}, true}, {tr("At most"), {}, true},
+        {tr("Expected"), {}, true}, {tr("Verdict")}};
     for (const auto& candidate : *candidates) {
         const bool chosen = candidate.lost == routing::Lost::None;
+        const auto why = safeText(candidate.why);
         SnapshotRow row;
-        row.id = QString::number(section.table.rows.size());
-        const auto why = candidate.why.empty()
-            ? QString::fromLatin1(routing::lostName(candidate.lost))
-            : safeText(candidate.why);
+        row.id = QString::number(table.table.rows.size());
         row.cells = {safeCell(candidate.model), countCell(candidate.tier),
             moneyCell(candidate.bound), moneyCell(candidate.expected),
-            chosen ? chipCell(tr("Chosen"), Chip::Tone::Ok, why) : textCell(why, why)};
+            chosen ? chipCell(verdictWords(candidate.lost), Chip::Tone::Ok, why)
+                   : textCell(verdictWords(candidate.lost), why)};
         for (auto& cell : row.cells) {
             cell.muted = !chosen;
         }
-        section.table.rows.push_back(std::move(row));
+        table.table.rows.push_back(std::move(row));
+        if (!why.isEmpty()) {
+            reasons.lines.push_back({safeText(candidate.model), why, {}});
+        }
     }
-    sections.push_back(std::move(section));
+    sections.push_back(std::move(table));
+    if (!reasons.lines.empty()) {
+        sections.push_back(std::move(reasons));
+    }
 }
 
 void addAttempts(std::vector<DetailSection>& sections, const activity::Decision& d)
@@ -258,7 +324,13 @@ DetailSection idSection(const activity::Decision& d)
     section.lines.push_back({tr("Decision"), toQt(activity::decisionIdText(d.id)), {}});
     addLine(section, tr("Request"), d.requestId);
     section.lines.push_back({tr("Configuration"), tr("revision %1").arg(d.revision), {}});
-    addLine(section, tr("Audit hash"), d.auditHash);
+    if (!d.auditHash.empty()) {
+        // In two lines: it has no place to break.
+        const auto half = d.auditHash.size() / 2;
+        section.lines.push_back({tr("Audit hash"),
+            safeText(d.auditHash.substr(0, half) + "\n" + d.auditHash.substr(half)),
+            safeText(d.auditHash)});
+    }
     return section;
 }
 

@@ -22,6 +22,8 @@ QLabel* selectable(const QString& text, QWidget* parent)
     label->setTextFormat(Qt::PlainText);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);
     label->setWordWrap(true);
+    // One long word, such as a hash, must not push the pane wider than it is.
+    label->setMinimumWidth(60);
     label->setText(text);
     return label;
 }
@@ -82,7 +84,7 @@ void DetailView::rebuild(const std::vector<DetailSection>& sections)
     auto* content = new QWidget;
     content->setAutoFillBackground(false);
     auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(Theme::space4, Theme::space3, Theme::space4, Theme::space4);
+    layout->setContentsMargins(Theme::space4, Theme::space2, Theme::space4, Theme::space4);
     layout->setSpacing(Theme::space2);
     for (const auto& section : sections) {
         Shown shown;

@@ -79,7 +79,7 @@ KeysPage::KeysPage(Context& context, QWidget* parent) : Page(context, parent)
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_table->setItemDelegate(new MaybeChipDelegate(m_table));
-    setColumnWidths(m_table->horizontalHeader(), {0, 90, 120, 120, 160, 120, 120, 120, 110});
+    setColumnWidths(m_table->horizontalHeader(), {-140, 80, 110, 110, 150, 110, 110, 110, 110});
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
         &KeysPage::refreshActions);
     m_requests = addViewAction(m_table,
@@ -100,6 +100,7 @@ KeysPage::KeysPage(Context& context, QWidget* parent) : Page(context, parent)
     create->setObjectName(QStringLiteral("emptyCreateKey"));
     connect(create, &QPushButton::clicked, this, &KeysPage::createKey);
     m_stack->addWidget(empty);
+    setEmptyNote(m_table, tr("No key fits. Show revoked ones, or change the filter."));
     auto* card = new Card(this);
     auto* cardLayout = new QVBoxLayout(card);
     cardLayout->setContentsMargins(1, 1, 1, 1);
@@ -151,7 +152,6 @@ QWidget* KeysPage::buildHead()
     row->addWidget(filter);
     auto* create = primaryButton(tr("Create key"), head);
     create->setObjectName(QStringLiteral("createKey"));
-    create->setIcon(icon(QStringLiteral("plus")));
     connect(create, &QPushButton::clicked, this, &KeysPage::createKey);
     row->addWidget(create);
     return head;

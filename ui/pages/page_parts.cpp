@@ -10,8 +10,54 @@
 #include <QMessageBox>
 #include <QSpinBox>
 #include <QToolTip>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <cstdlib>
 
 namespace headgate::ui {
+
+namespace {
+
+/// Gives one column what the others leave, down to a least width; then the table scrolls.
+class ColumnFitter final : public QObject {
+public:
+    ColumnFitter(QHeaderView* header, int column, int least)
+        : QObject(header),
+          m_header(header),
+          m_column(column),
+          m_least(least)
+    {
+        header->viewport()->installEventFilter(this);
+        connect(header, &QHeaderView::sectionResized, this, [this](int resized) {
+            if (resized != m_column) {
+                fit();
+            }
+        });
+        fit();
+    }
+    bool eventFilter(QObject* object, QEvent* event) override
+    {
+        if (event->type() == QEvent::Resize) {
+            fit();
+        }
+        return QObject::eventFilter(object, event);
+    }
+
+private:
+    void fit()
+    {
+        const int others = m_header->length() - m_header->sectionSize(m_column);
+        m_header->resizeSection(
+            m_column, std::max(m_least, m_header->viewport()->width() - others));
+    }
+
+    QHeaderView* m_header;
+    int m_column;
+    int m_least;
+};
+
+} // namespace
 
 MaybeChipDelegate::MaybeChipDelegate(QObject* parent) : QStyledItemDelegate(parent) { }
 
@@ -132,7 +178,7 @@ QLineEdit* searchField(const QString& placeholder, const char* name, QWidget* pa
     edit->setAccessibleName(placeholder);
     edit->setClearButtonEnabled(true);
     edit->setMinimumHeight(Theme::controlHeight);
-    edit->setMaximumWidth(260);
+    edit->setFixedWidth(200);
     edit->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     return edit;
 }
@@ -141,14 +187,33 @@ void setColumnWidths(QHeaderView* header, const std::vector<int>& widths)
 {
     header->setStretchLastSection(false);
     header->setMinimumSectionSize(40);
+    header->setSectionResizeMode(QHeaderView::Interactive);
+    int stretching = -1;
     for (int column = 0; column < int(widths.size()); ++column) {
-        const int width = widths[std::size_t(column)];
-        header->setSectionResizeMode(
-            column, width == 0 ? QHeaderView::Stretch : QHeaderView::Interactive);
-        if (width != 0) {
-            header->resizeSection(column, width);
+        header->resizeSection(column, std::abs(widths[std::size_t(column)]));
+        if (widths[std::size_t(column)] < 0) {
+            stretching = column;
         }
     }
+    if (stretching >= 0) {
+        new ColumnFitter(header, stretching, -widths[std::size_t(stretching)]);
+    }
+}
+
+void setEmptyNote(QAbstractItemView* view, const QString& text)
+{
+    auto* note = mutedLabel(text, view->viewport());
+    note->setObjectName(QStringLiteral("emptyNote"));
+    note->setAlignment(Qt::AlignCenter);
+    note->setWordWrap(true);
+    note->setMargin(Theme::space4);
+    auto* layout = new QVBoxLayout(view->viewport());
+    layout->addWidget(note);
+    auto update = [view, note] { note->setVisible(view->model()->rowCount() == 0); };
+    QObject::connect(view->model(), &QAbstractItemModel::rowsInserted, note, update);
+    QObject::connect(view->model(), &QAbstractItemModel::rowsRemoved, note, update);
+    QObject::connect(view->model(), &QAbstractItemModel::modelReset, note, update);
+    update();
 }
 
 void confirm(

@@ -76,8 +76,11 @@ QAction* addViewAction(QAbstractItemView* view, const PageAction& what);
 /// A button for an action, icon beside text.
 [[nodiscard]] QToolButton* actionButton(QAction* action, QWidget* parent);
 [[nodiscard]] QLineEdit* searchField(const QString& placeholder, const char* name, QWidget* parent);
-/// Widths in pixels at the system font; 0 stretches.
+/// Widths in pixels; a negative one takes what is left, but at least that much. The operator may
+/// still drag the others.
 void setColumnWidths(QHeaderView* header, const std::vector<int>& widths);
+/// Words in the middle of a table or tree while it has no rows.
+void setEmptyNote(QAbstractItemView* view, const QString& text);
 /// Asks before something that clients will notice; `work` runs when confirmed.
 void confirm(QWidget* parent, const QString& question, const QString& actionText,
     std::function<void()> work);

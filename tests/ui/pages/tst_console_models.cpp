@@ -76,6 +76,15 @@ activity::Decision decision(std::int64_t id)
     return made;
 }
 
+std::vector<DecisionId> ids(std::int64_t first, std::int64_t last)
+{
+    std::vector<DecisionId> made;
+    for (auto id = first; id <= last; ++id) {
+        made.push_back(DecisionId{id});
+    }
+    return made;
+}
+
 /// A log in memory that answers like the real one, at once or when asked to.
 struct FakeLog {
     std::vector<activity::Decision> rows; ///< oldest first
@@ -148,6 +157,7 @@ private Q_SLOTS:
     void decisionsFollow();
     void decisionsIgnoreLateAnswers();
     void decisionsMergeLateBirths();
+    void decisionsFindVeryLateBirths();
     void decisionsTrimWhileFollowing();
     void decisionsSurviveErrors();
     void conditionsOfCells();
@@ -389,7 +399,7 @@ void TestConsoleModels::decisionsFollow()
     for (int id = 1; id <= 300; ++id) {
         log.rows.push_back(decision(id));
     }
-    model.refreshTop(300);
+    model.refreshTop(ids(1, 300));
     QVERIFY(model.rowCount() >= 100);
     QCOMPARE(model.decisionAt(0).id.value, 300);
     QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
@@ -398,7 +408,7 @@ void TestConsoleModels::decisionsFollow()
     for (int id = 301; id <= 310; ++id) {
         log.rows.push_back(decision(id));
     }
-    model.refreshTop(10);
+    model.refreshTop(ids(301, 310));
     QCOMPARE(resets.count(), 0);
     QCOMPARE(model.decisionAt(0).id.value, 310);
     QCOMPARE(selection.currentIndex().row(), 13);
@@ -410,7 +420,7 @@ void TestConsoleModels::decisionsFollow()
     for (int id = 311; id <= 5'000; ++id) {
         log.rows.push_back(decision(id));
     }
-    model.refreshTop(4'690);
+    model.refreshTop(ids(311, 5'000));
     QCOMPARE(model.decisionAt(0).id.value, 5'000);
     while (model.canFetchMore({}) && model.rowCount() < 2'000) {
         model.fetchMore({});
@@ -455,11 +465,39 @@ void TestConsoleModels::decisionsMergeLateBirths()
     log.rows.insert(log.rows.begin() + 2, decision(30));
     log.rows.insert(log.rows.begin(), decision(5));
     log.rows.push_back(decision(50));
-    model.refreshTop(3);
+    model.refreshTop({DecisionId{30}, DecisionId{5}, DecisionId{50}});
     QCOMPARE(model.rowCount(), 6);
     const QList<int> expected{50, 40, 30, 20, 10, 5};
     for (int at = 0; at < 6; ++at) {
         QCOMPARE(model.decisionAt(at).id.value, expected[at]);
+    }
+}
+
+void TestConsoleModels::decisionsFindVeryLateBirths()
+{
+    FakeLog log;
+    for (int id = 1; id <= 500; ++id) {
+        log.rows.push_back(decision(id * 10));
+    }
+    DecisionTableModel model(log.fetch());
+    QAbstractItemModelTester tester(&model, Mode::Fatal);
+    tester.setUseFetchMore(false);
+    model.reload();
+    while (model.rowCount() < 400) {
+        model.fetchMore({});
+    }
+    // Far below the first page, but among the loaded rows; and one beyond them.
+    log.rows.insert(log.rows.begin() + 150, decision(1'505));
+    log.rows.insert(log.rows.begin() + 20, decision(205));
+    model.refreshTop({DecisionId{1'505}, DecisionId{205}});
+    QCOMPARE(model.rowCount(), 401);
+    QVERIFY(model.rowOf(DecisionId{1'505}) > 300);
+    QCOMPARE(model.rowOf(DecisionId{205}), -1);
+    model.fetchMore({});
+    model.fetchMore({});
+    QCOMPARE(model.rowCount(), 502);
+    for (int at = 1; at < model.rowCount(); ++at) {
+        QVERIFY(model.decisionAt(at).id < model.decisionAt(at - 1).id);
     }
 }
 
@@ -475,7 +513,7 @@ void TestConsoleModels::decisionsTrimWhileFollowing()
         for (int i = 0; i < 400; ++i) {
             log.rows.push_back(decision(next++));
         }
-        model.refreshTop(400);
+        model.refreshTop(ids(next - 400, next - 1));
     }
     QCOMPARE(model.rowCount(), DecisionTableModel::followRowsMax);
     QVERIFY(model.canFetchMore({}));
@@ -507,7 +545,7 @@ void TestConsoleModels::decisionsSurviveErrors()
     model.reload();
     QCOMPARE(model.rowCount(), 1);
     bad = true;
-    model.refreshTop(1);
+    model.refreshTop(ids(2, 2));
     QCOMPARE(model.rowCount(), 1);
 }
 
@@ -552,8 +590,7 @@ void TestConsoleModels::catalogShowsAndEdits()
                  {CatalogModel::Name, CatalogModel::Tier, CatalogModel::ContextColumn,
                      CatalogModel::Input, CatalogModel::Output, CatalogModel::CacheRead,
                      CatalogModel::Effective, CatalogModel::Age}),
-        QStringLiteral("large | 3 | 128,000 | $2.50 | $10.00 | – | 1970-01-11 | book of "
-                       "1970-01-11, 55 days old\n"
+        QStringLiteral("large | 3 | 128,000 | $2.50 | $10.00 | – | 1970-01-11 | 55 days old\n"
                        "new | 1 | unknown | – | – | – | – | –"));
     QCOMPARE(model.index(1, CatalogModel::Source).data().toString(), QStringLiteral("No price"));
     QSignalSpy price(&model, &CatalogModel::priceEdited);
