@@ -130,7 +130,8 @@ private:
     asio::awaitable<bool> connect(const catalog::Provider& provider);
     asio::awaitable<void> waitForMoney();
     asio::awaitable<void> release(std::string reason);
-    [[nodiscard]] bool mayFallBack();
+    /// Leaves this model out of the next plan; `failure` is told if no other can take its place.
+    [[nodiscard]] bool mayFallBack(const wire::RefusalReply& failure, const std::string& text);
 
     // call and relay
     [[nodiscard]] UpstreamRequest upstreamRequest() const;
@@ -181,6 +182,8 @@ private:
     std::vector<ledger::BudgetLine> m_lines; ///< as of the last hold or settle
     std::unique_ptr<UpstreamCall> m_call;
     std::optional<Refusal> m_refusal; ///< what the client will be told
+    std::optional<wire::RefusalReply> m_lastFailure; ///< of the model that was replaced
+    std::string m_lastFailureText;
     bool m_keepsUsage = false; ///< the client asked for the usage chunk itself
 
     bool m_streaming = false; ///< the head went to the client
@@ -563,13 +566,15 @@ asio::awaitable<void> Exchange::release(std::string reason)
     }
 }
 
-bool Exchange::mayFallBack()
+bool Exchange::mayFallBack(const wire::RefusalReply& failure, const std::string& text)
 {
     if (!isAuto() || m_fallbacks >= fallbacksMax || m_left || m_shutdown) {
         return false;
     }
     ++m_fallbacks;
     m_excluded.insert(m_plan.model);
+    m_lastFailure = failure;
+    m_lastFailureText = text;
     return true;
 }
 
@@ -632,7 +637,7 @@ asio::awaitable<Exchange::Called> Exchange::call()
                 "The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
             m_refusal = std::move(refusal);
             co_await release("nothing was sent");
-            if (mayFallBack()) {
+            if (mayFallBack(wire::writeChatRefusal(*m_refusal), m_refusal->message)) {
                 co_return Called::TryAnother;
             }
             auto told = *m_refusal;
@@ -703,7 +708,7 @@ asio::awaitable<Exchange::Called> Exchange::providerRefused(UpstreamHead head)
     m_decision.attempts.back().error = log::redacted(error.refusal.message);
     auto charge = error.mayHaveBilled ? chargeForInput(terms()) : chargeNothing();
     co_await settle(std::move(charge));
-    if (error.notProcessed && mayFallBack()) {
+    if (error.notProcessed && mayFallBack(error.reply, error.refusal.message)) {
         co_return Called::TryAnother;
     }
     setFailure(Status::Failed, error.reply.status, error.refusal.message);
@@ -1000,6 +1005,10 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
         refusal.message = "The budget for this key is used up. Ask whoever gave you the key.";
     }
     auto written = m_repeated ? *m_repeated : wire::writeChatRefusal(refusal);
+    if (m_lastFailure && refusal.kind == RefusalKind::NoCapableModel) {
+        written = *m_lastFailure; // nobody could take the place of the provider that failed
+        setFailure(Status::Failed, written.status, m_lastFailureText);
+    }
     if (refusal.kind == RefusalKind::BudgetExceeded && m_request.key.rejectStatus != 0) {
         written.status = m_request.key.rejectStatus;
     }
@@ -1080,7 +1089,8 @@ asio::awaitable<bool> Exchange::run()
     }
     for (;;) {
         const auto held = co_await holdMoney();
-        if (held == Held::ConnectFailed && mayFallBack()) {
+        if (held == Held::ConnectFailed
+            && mayFallBack(wire::writeChatRefusal(*m_refusal), m_refusal->message)) {
             continue;
         }
         if (held == Held::ClientLeft) {

@@ -297,24 +297,29 @@ void TestUpstream::fallsBackOnlyWhenNothingWasSent()
 {
     ScriptServer busy(
         [](const ScriptRequest&, ScriptLink& link) { return link.write(httpReply(503, "down")); });
+    ScriptServer healthy([](const ScriptRequest&, ScriptLink& link) {
+        return link.write(httpReply(200, completion(10, 3)));
+    });
     TestHouse house;
     house.addProvider(busy.url());
     auto config = house.config();
     auto& sheet = config.catalog.models.back().prices.front();
-    sheet.input = Price::fromPico(1); // the cheapest: auto tries it first
-    sheet.output = Price::fromPico(1);
+    sheet.input = Price::fromPico(1'000); // the cheapest: auto tries it first
+    sheet.output = Price::fromPico(1'000);
     house.reconfigure(config);
+    const auto alone = house.chat(chatBody("auto", "Hi."));
+    QCOMPARE(alone.status, 503); // nobody else: the provider's own word
+    house.addProvider(healthy.url(), "other", "m2");
     const auto reply = house.chat(chatBody("auto", "Hi."));
     QCOMPARE(reply.status, 200);
-    QCOMPARE(reply.header("x-headgate-model"), std::string("sim/sim-small"));
-    QCOMPARE(busy.requests(), 1);
-    const auto row = house.waitRows(1)[0];
+    QCOMPARE(reply.header("x-headgate-model"), std::string("other/m2"));
+    QCOMPARE(busy.requests(), 2);
+    const auto row = house.waitRows(2)[1];
     QCOMPARE(row.attempts.size(), std::size_t(2));
     QCOMPARE(row.attempts[0].charged.nano(), 0);
     QVERIFY(house.waitIdle());
-    QCOMPARE(house.settled().nano(), house.bill().total.nano());
-    const auto named = house.chat(chatBody("m", "Hi.")); // a named model is never replaced
-    QCOMPARE(named.status, 503);
+    QCOMPARE(house.settled().nano(), row.cost.nano());
+    QCOMPARE(house.chat(chatBody("m", "Hi.")).status, 503); // a named model is never replaced
 }
 
 void TestUpstream::tls()

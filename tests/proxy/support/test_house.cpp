@@ -104,11 +104,12 @@ void TestHouse::reconfigure(proxy::ProxyConfig config)
     m_proxy->setConfig(m_config);
 }
 
-void TestHouse::addProvider(const std::string& url)
+void TestHouse::addProvider(
+    const std::string& url, const std::string& name, const std::string& modelName)
 {
     auto changed = config();
     catalog::Provider provider;
-    provider.name = "script";
+    provider.name = name;
     provider.baseUrl = url;
     provider.hasKey = true;
     provider.connectTimeoutMs = 2'000;
@@ -116,8 +117,8 @@ void TestHouse::addProvider(const std::string& url)
     provider.idleTimeoutMs = 1'000;
     changed.catalog.providers.push_back(provider);
     catalog::Model model;
-    model.provider = "script";
-    model.name = "m";
+    model.provider = name;
+    model.name = modelName;
     model.contextTokens = 128'000;
     model.maxOutputTokens = 16'384;
     model.tokenizer = "o200k_base";
@@ -126,8 +127,7 @@ void TestHouse::addProvider(const std::string& url)
     sheet.output = Price::fromPico(10'000'000);
     model.prices.push_back(sheet);
     changed.catalog.models.push_back(model);
-    changed.providerKeys["script"]
-        = std::make_shared<const Secret>(std::string("sk-operator-secret"));
+    changed.providerKeys[name] = std::make_shared<const Secret>(std::string("sk-operator-secret"));
     reconfigure(std::move(changed));
 }
 

@@ -56,8 +56,9 @@ public:
     /// A copy to change and hand to reconfigure().
     [[nodiscard]] proxy::ProxyConfig config() const { return *m_config; }
     void reconfigure(proxy::ProxyConfig config);
-    /// Adds an OpenAI-compatible provider "script" with the model "m" at $1 and $10 a million.
-    void addProvider(const std::string& url);
+    /// Adds an OpenAI-compatible provider with one model at $1 and $10 a million.
+    void addProvider(
+        const std::string& url, const std::string& name = "script", const std::string& model = "m");
 
     [[nodiscard]] proxy::SimBill bill() const;
     [[nodiscard]] Money settled() const; ///< of the pool
