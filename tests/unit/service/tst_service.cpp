@@ -7,7 +7,9 @@
 #include "core/base/sqlite.h"
 #include "core/catalog/price_book.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <atomic>
 #include <filesystem>
@@ -85,6 +87,16 @@ private Q_SLOTS:
         QVERIFY(!service);
         QCOMPARE(service.error().code, ErrorCode::Io);
         ::chmod(home.path.c_str(), 0700);
+    }
+
+    void homeThatCannotBeMadeIsRefused()
+    {
+        ServiceOptions options;
+        options.home = "/proc/headgate-home"; // not even root may make it
+        const auto service = Service::open(std::move(options));
+        QVERIFY(!service);
+        QCOMPARE(service.error().code, ErrorCode::Io);
+        QVERIFY(service.error().remedy.find("HEADGATE_HOME") != std::string::npos);
     }
 
     void homeIsAFile()
@@ -426,6 +438,39 @@ private Q_SLOTS:
             QVERIFY(db->exec("DROP TRIGGER full"));
         }
         QVERIFY(service->addPool(poolOf("found", "org", "day", "1"), "test"));
+    }
+
+    void killInTheMiddleOfSaving()
+    {
+        const Home home;
+        QVERIFY(opened(home));
+        for (int round = 0; round < 5; ++round) {
+            const pid_t child = ::fork();
+            if (child == 0) {
+                const auto service = opened(home);
+                for (int cents = 1; service; ++cents) {
+                    PoolEdit edit;
+                    edit.cap = Money::fromCents(2500 + cents % 7);
+                    if (!service->editPool(PoolId{1}, edit, "child")) {
+                        break;
+                    }
+                }
+                ::_exit(1);
+            }
+            const auto before = std::chrono::milliseconds(150 + 37 * round);
+            std::this_thread::sleep_for(before);
+            ::kill(child, SIGKILL);
+            int status = 0;
+            QCOMPARE(::waitpid(child, &status, 0), child);
+            QVERIFY(WIFSIGNALED(status));
+            const auto service = opened(home);
+            QVERIFY(service);
+            const auto config = service->config();
+            const auto revisions = service->revisions(10000);
+            QCOMPARE(static_cast<std::int64_t>(revisions.size()), config->revision);
+            QCOMPARE(service->poolStates().front().pool.cap, config->pools.front().cap);
+            QVERIFY(service->configAt(1));
+        }
     }
 
     void secretsNeverLeaveTheBox()
