@@ -46,7 +46,7 @@ constexpr std::string_view codeText[] = {
     "\n\n```python\ndef test_empty():\n    assert total([]) == 0\n```\n",
     "If the input can be very large, pass a generator instead of a list.",
     " The result stays exact as long as the amounts are whole numbers.",
-    " The name of the parameter says what it holds, so no comment is needed.",
+    " The name of the parameter says what it holds, so no comment is needed.\n\n",
 };
 
 constexpr std::string_view summaryText[] = {
@@ -332,6 +332,10 @@ std::size_t pieceEnd(std::string_view text, std::size_t at)
         if (i == text.size() || classAt(i) == CharClass::Digit) {
             return i;
         }
+    }
+    if (i == at && i + 1 < text.size() && classAt(i) == CharClass::Other
+        && classAt(i + 1) == CharClass::Letter) {
+        ++i; // one sign before a word belongs to the word
     }
     const auto kind = classAt(i);
     const std::size_t most = kind == CharClass::Digit ? 3 : text.size();
