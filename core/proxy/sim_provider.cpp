@@ -353,6 +353,17 @@ asio::awaitable<void> produce(std::shared_ptr<Job> job)
     channel.event.set();
 }
 
+/// An answer that was not cut by a ceiling ends like one.
+void endAtSentence(std::vector<SimPiece>& pieces)
+{
+    for (auto size = pieces.size(); size > pieces.size() / 2; --size) {
+        if (pieces[size - 1].text.front() == '.' || pieces[size - 1].text.front() == '`') {
+            pieces.resize(size);
+            return;
+        }
+    }
+}
+
 std::string errorBody(const std::string& message, const char* type)
 {
     return fmt::format(R"({{"error":{{"message":{},"type":"{}","param":null,"code":null}}}})",
@@ -394,6 +405,9 @@ void SimProvider::Impl::fillChoices(
         }
         Choice choice;
         choice.answer = makeSimAnswer(chat, seed, wanted);
+        if (choice.answer.kind == SimAnswerKind::Text && !job.faults.ignoreMax) {
+            endAtSentence(choice.answer.pieces);
+        }
         choice.tokens = choice.answer.overheadTokens;
         if (choice.tokens > ceiling) { // not even the tool's name fits
             choice.answer = {};

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 namespace headgate::proxy {
 
@@ -113,12 +112,11 @@ Topic topicOf(const wire::ChatRequest& request)
 template <std::size_t N>
 std::vector<SimPiece> bankPieces(const std::string_view (&sentences)[N])
 {
-    std::vector<SimPiece> pieces;
+    std::string text; // joined first: a tokenizer joins across sentences, too
     for (const auto sentence : sentences) {
-        auto more = splitIntoPieces(sentence);
-        std::move(more.begin(), more.end(), std::back_inserter(pieces));
+        text += sentence;
     }
-    return pieces;
+    return splitIntoPieces(text);
 }
 
 /// Cut once: counting the same sentences for every answer would cost more than the answer.
@@ -132,7 +130,7 @@ const std::vector<SimPiece>& bankFor(Topic topic)
 std::vector<SimPiece> prosePieces(Topic topic, std::uint64_t seed, std::int64_t tokensWanted)
 {
     const auto& bank = bankFor(topic);
-    const SimPiece fullStop{".", 1};
+    const SimPiece filler{" so", 1}; // joins with nothing before it
     std::vector<SimPiece> out;
     std::int64_t total = 0;
     // Where a text starts differs by seed, at a sentence's beginning.
@@ -150,7 +148,7 @@ std::vector<SimPiece> prosePieces(Topic topic, std::uint64_t seed, std::int64_t 
             piece.tokens = tokens::countText("o200k_base", piece.text).tokens;
         }
         if (total + piece.tokens > tokensWanted) {
-            piece = fullStop;
+            piece = filler;
         }
         total += piece.tokens;
         out.push_back(std::move(piece));
