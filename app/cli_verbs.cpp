@@ -10,9 +10,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 namespace headgate::app {
 
@@ -53,19 +51,6 @@ void later(Verbs& verbs, CLI::App* parent, const std::string& words)
         return fail(
             Error(ErrorCode::Unsupported, "\"" + said + "\" is not in this version of Headgate."));
     });
-}
-
-Result<std::string> readFile(const std::string& path)
-{
-    if (path == "-") {
-        return std::string(std::istreambuf_iterator<char>(std::cin), {});
-    }
-    std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file) {
-        return Error(ErrorCode::Io, "Cannot read " + path + ".", "Check the path and its rights.");
-    }
-    return text;
 }
 
 /// Replaces the field "file" by `field` with the file's text.

@@ -12,6 +12,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <cstdio>
+#include <memory>
 #include <unistd.h>
 
 namespace headgate::app {
@@ -65,8 +66,8 @@ public:
                 return row.error();
             }
             m_names.push_back(name);
-            clients.push_back(
-                {persona.team, persona.user, Secret(std::string(row->at("key").as_string()))});
+            clients.push_back({persona.team, persona.user,
+                Secret(std::string(row.value().at("key").as_string()))});
         }
         return clients;
     }
@@ -112,7 +113,7 @@ int runDemo(const boost::json::object& args, bool json)
         return fail(status.error());
     }
     service::DemoOptions options;
-    if (const auto* url = status->if_contains("url"); url != nullptr && url->is_string()) {
+    if (const auto* url = status.value().if_contains("url"); url != nullptr && url->is_string()) {
         options.url = std::string(url->get_string());
     }
     if (options.url.empty()) {
@@ -131,11 +132,12 @@ int runDemo(const boost::json::object& args, bool json)
         return fail(traffic.error());
     }
     constexpr int reportEveryMs = 1'000;
-    while ((*traffic)->running() && !waitForStop(reportEveryMs)) {
-        say("sending", (*traffic)->counts(), json);
+    std::unique_ptr<service::DemoTraffic> running = std::move(traffic.value());
+    while (running->running() && !waitForStop(reportEveryMs)) {
+        say("sending", running->counts(), json);
     }
-    const auto counts = (*traffic)->counts();
-    traffic->reset();
+    const auto counts = running->counts();
+    running.reset();
     say("done", counts, json);
     return exitDone;
 }

@@ -11,11 +11,11 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <optional>
 
 namespace headgate::app {
@@ -158,6 +158,24 @@ void printIndented(const boost::json::value& value, int depth)
 
 } // namespace
 
+Result<std::string> readFile(const std::string& path)
+{
+    std::ifstream file;
+    if (path != "-") {
+        file.open(path, std::ios::binary);
+    }
+    std::istream& in = path == "-" ? std::cin : file;
+    std::string text;
+    std::array<char, 64 * 1024> chunk{};
+    while (in.read(chunk.data(), chunk.size()), in.gcount() > 0) {
+        text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
+    }
+    if (!in.eof()) {
+        return Error(ErrorCode::Io, "Cannot read " + path + ".", "Check the path and its rights.");
+    }
+    return text;
+}
+
 int countTokens(const boost::json::object& args, bool)
 {
     const auto encoding = tokens::Encoding::named(std::string(args.at("encoding").as_string()));
@@ -178,13 +196,11 @@ int priceUsages(const boost::json::object& args, bool)
 {
     std::optional<catalog::PriceBook> own;
     if (const auto* path = args.if_contains("book"); path != nullptr) {
-        std::ifstream file(std::string(path->as_string()), std::ios::binary);
-        const std::string text{std::istreambuf_iterator<char>(file), {}};
-        if (!file) {
-            return fail(
-                Error(ErrorCode::Io, "Cannot read the price list " + plainText(*path) + "."));
+        const auto text = readFile(std::string(path->as_string()));
+        if (!text) {
+            return fail(text.error());
         }
-        auto parsed = catalog::parseBook(text);
+        auto parsed = catalog::parseBook(text.value());
         if (!parsed) {
             return fail(parsed.error());
         }

@@ -5,12 +5,19 @@
 // Verbs that need no state: counting tokens and pricing usages of a file, one JSON line each.
 // Main thread. A bad row is reported with its line and does not stop the others.
 
+#include "core/base/result.h"
+
 #include <boost/json/object.hpp>
+
+#include <string>
 
 namespace headgate::app {
 
 int countTokens(const boost::json::object& args, bool json);
 int priceUsages(const boost::json::object& args, bool json);
+
+/// All of a file, or of standard input for "-".
+[[nodiscard]] Result<std::string> readFile(const std::string& path);
 
 /// Prints an object indented, for people who read JSON (policies, decisions).
 int showJson(const boost::json::object& row);

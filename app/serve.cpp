@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <unistd.h>
 
 namespace headgate::app {
@@ -117,20 +118,23 @@ int serve(const ServeOptions& options)
     if (!opened) {
         return fail(opened.error(), exitCannotStart);
     }
-    service::Service& service = **opened;
+    // value(): gcc 12 at -O2 sees a null pointer behind operator-> that cannot be.
+    std::unique_ptr<service::Service> owner = std::move(opened.value());
+    service::Service& service = *owner;
     if (auto serving = service.serve(options.listen.host, options.listen.port); !serving) {
         return fail(serving.error(), exitCannotStart);
     }
-    const auto key = firstKey(service);
-    if (!key) {
-        return fail(key.error(), exitCannotStart);
+    const auto made = firstKey(service);
+    if (!made) {
+        return fail(made.error(), exitCannotStart);
     }
+    const std::string& key = made.value();
     const std::string url = service.status().url;
     if (options.json) {
         printLine({{"event", "ready"}, {"url", url}, {"pid", static_cast<std::int64_t>(getpid())},
-            {"client_key", key->empty() ? boost::json::value(nullptr) : boost::json::value(*key)}});
+            {"client_key", key.empty() ? boost::json::value(nullptr) : boost::json::value(key)}});
     } else {
-        announce(url, *key);
+        announce(url, key);
     }
     (void)waitForStop(-1);
     if (options.json) {
@@ -140,7 +144,7 @@ int serve(const ServeOptions& options)
             stderr, "Stopping: no new requests; running ones may end (again to stop at once).\n");
     }
     service.stopServing(limits::drainTimeoutMs);
-    opened->reset();
+    owner.reset();
     if (options.json) {
         printLine({{"event", "stopped"}});
     }
