@@ -5,8 +5,8 @@
 #include <QtTest>
 
 #ifndef Q_MOC_RUN // it stumbles over the standard headers that come with these
-#include "core/service/config.h"
 #include "core/catalog/price_book.h"
+#include "core/service/config.h"
 #include "core/service/csv.h"
 #include "core/service/secret_store.h"
 #endif

@@ -442,6 +442,9 @@ private Q_SLOTS:
 
     void killInTheMiddleOfSaving()
     {
+#ifdef __SANITIZE_THREAD__
+        QSKIP("ThreadSanitizer allows no threads in a forked child");
+#endif
         const Home home;
         QVERIFY(opened(home));
         for (int round = 0; round < 5; ++round) {
