@@ -28,6 +28,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace headgate::ui {
 
@@ -50,6 +51,9 @@ constexpr std::array facetFields{
     FacetField{"team", QT_TRANSLATE_NOOP("headgate::ui::ActivityPage", "Team")},
     FacetField{"key", QT_TRANSLATE_NOOP("headgate::ui::ActivityPage", "Key")},
 };
+
+/// Of the decision table; a negative one takes what is left.
+constexpr std::array columnWidths{80, 110, 84, 110, -150, 126, 84, 56, 84, 84, 112};
 
 enum Stack { Rows, NoMatch, NoTraffic };
 
@@ -103,6 +107,8 @@ ActivityPage::ActivityPage(Context& context, QWidget* parent)
     m_splitter->addWidget(m_stack);
     m_splitter->addWidget(buildDrawer());
     m_splitter->setStretchFactor(1, 1);
+    connect(m_splitter, &QSplitter::splitterMoved, this,
+        [this] { hideWhatDoesNotFit(m_splitter->sizes().value(1)); });
     layout->addWidget(m_splitter, 1);
     m_typing.setSingleShot(true);
     m_typing.setInterval(250);
@@ -160,12 +166,12 @@ void ActivityPage::buildTable()
     m_table->setContextMenuPolicy(Qt::CustomContextMenu);
     m_table->setItemDelegateForColumn(DecisionTableModel::Outcome, new ChipDelegate(m_table));
     m_table->setItemDelegateForColumn(DecisionTableModel::StatusColumn, new ChipDelegate(m_table));
-    setColumnWidths(
-        m_table->horizontalHeader(), {80, 110, 84, 110, -150, 126, 84, 56, 84, 84, 112});
+    setColumnWidths(m_table->horizontalHeader(), {columnWidths.begin(), columnWidths.end()});
     connect(m_table, &QWidget::customContextMenuRequested, this, &ActivityPage::showMenu);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
         [this](const QModelIndex& index) {
-            if (index.isValid()) {
+            // Only follows: a table takes a current row by itself when it gets the focus.
+            if (index.isValid() && m_drawer->isVisible()) {
                 showDecision(m_model->decisionAt(index.row()).id);
             }
         });
@@ -329,7 +335,7 @@ QWidget* ActivityPage::buildEmpty()
             QStringLiteral("hg-…"), page);
     snippet->setMaximumSize(760, 260);
     layout->addWidget(snippet, 0, Qt::AlignHCenter);
-    snippet->setMinimumWidth(420);
+    snippet->setMinimumWidth(620);
     layout->addStretch(1);
     return page;
 }
@@ -544,18 +550,28 @@ void ActivityPage::arrange()
     const bool drawer = !m_drawer->isHidden();
     const bool room = width() >= wideEnough || !drawer;
     m_facetCard->setVisible(m_facetsButton->isChecked() && room && m_facetModel->rowCount() > 0);
+    const int all = width() - 2 * Theme::space4 - 2 * m_splitter->handleWidth();
     const int facets = m_facetCard->isHidden() ? 0 : facetWidth;
-    const int side = drawer ? std::min(drawerWidth, width() / 2) : 0;
-    m_splitter->setSizes({facets, std::max(width() - facets - side, 200), side});
-    // With the drawer open it says all of this anyway.
-    const bool narrow = m_splitter->sizes().value(1) < 1'060;
-    for (const int column : {int(DecisionTableModel::Key), int(DecisionTableModel::TokensIn),
-             int(DecisionTableModel::TokensOut), int(DecisionTableModel::Latency)}) {
-        m_table->setColumnHidden(column, narrow);
+    const int side = drawer ? std::min(drawerWidth, all / 2) : 0;
+    const int rows = std::max(all - facets - side, 200);
+    m_splitter->setSizes({facets, rows, side});
+    hideWhatDoesNotFit(rows);
+}
+
+void ActivityPage::hideWhatDoesNotFit(int room)
+{
+    int needed = Theme::space4;
+    for (const int columnWidth : columnWidths) {
+        needed += std::abs(columnWidth);
     }
-    const bool tight = m_splitter->sizes().value(1) < 640;
-    m_table->setColumnHidden(DecisionTableModel::Team, tight);
-    m_table->setColumnHidden(DecisionTableModel::Task, tight);
+    // In this order; the drawer says all of it anyway.
+    for (const int column : {int(DecisionTableModel::Key), int(DecisionTableModel::TokensOut),
+             int(DecisionTableModel::TokensIn), int(DecisionTableModel::Latency),
+             int(DecisionTableModel::Team), int(DecisionTableModel::Task)}) {
+        const bool hide = needed > room;
+        m_table->setColumnHidden(column, hide);
+        needed -= hide ? std::abs(columnWidths[std::size_t(column)]) : 0;
+    }
 }
 
 void ActivityPage::resizeEvent(QResizeEvent* event)

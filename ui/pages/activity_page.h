@@ -63,6 +63,7 @@ private:
     void chooseFacet(const QModelIndex& index);
     void closeDrawer();
     void arrange();
+    void hideWhatDoesNotFit(int room);
     void askExport();
     void clearAll();
 

@@ -93,8 +93,7 @@ QTableView* detailTable(QAbstractItemModel* model, const QString& name, QWidget*
     setUpView(view, name);
     view->setItemDelegate(new MaybeChipDelegate(view));
     view->setModel(model);
-    view->verticalHeader()->setDefaultSectionSize(Theme::rowHeightCompact);
-    view->setProperty("hgRowHeight", Theme::rowHeightCompact);
+    setCompactRows(view);
     return view;
 }
 
@@ -176,7 +175,7 @@ void BudgetsPage::buildTree()
     m_tree->setItemDelegateForColumn(PoolTreeModel::Cap, new MoneyEditDelegate(m_tree));
     m_tree->setEditTriggers(QAbstractItemView::DoubleClicked);
     m_tree->setExpandsOnDoubleClick(false);
-    setColumnWidths(m_tree->header(), {-130, 110, 76, 80, 130, 80, 66, 76, 84, 100, 122});
+    setColumnWidths(m_tree->header(), {-128, 104, 72, 78, 118, 80, 64, 76, 82, 100, 124});
     connect(m_model, &PoolTreeModel::capEdited, this,
         [this](qint64 pool, qint64 nano) { commitCap(PoolId{pool}, Money::fromNano(nano)); });
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {

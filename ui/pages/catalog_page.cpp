@@ -156,7 +156,7 @@ QWidget* CatalogPage::buildModels()
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
     setColumnWidths(
-        m_modelTable->horizontalHeader(), {-140, 90, 50, 84, 70, 70, 90, 94, 104, 112, 96, 78});
+        m_modelTable->horizontalHeader(), {-140, 82, 50, 78, 68, 70, 84, 90, 102, 102, 92, 76});
     connect(m_models, &CatalogModel::priceEdited, this, &CatalogPage::editPrice);
     connect(m_models, &CatalogModel::tierEdited, this, [this](const QString& id, int tier) {
         if (const auto* found = model(id)) {

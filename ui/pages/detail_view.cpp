@@ -136,11 +136,15 @@ void DetailView::addTable(Shown& shown, const DetailSection& section, QVBoxLayou
     view->setModel(shown.table);
     view->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     view->setSelectionMode(QAbstractItemView::SingleSelection);
-    view->verticalHeader()->setDefaultSectionSize(Theme::rowHeightCompact);
+    setCompactRows(view);
     auto* header = view->horizontalHeader();
-    header->setStretchLastSection(true);
-    header->setMinimumSectionSize(30);
     view->resizeColumnsToContents();
+    std::vector<int> widths;
+    for (int column = 0; column < shown.table->columnCount(); ++column) {
+        const int width = header->sectionSize(column);
+        widths.push_back(column == 0 ? -std::min(width, 110) : width);
+    }
+    setColumnWidths(header, widths);
     const int rows = int(section.table.rows.size());
     const int scroll = view->style()->pixelMetric(QStyle::PM_ScrollBarExtent);
     view->setFixedHeight(header->sizeHint().height() + rows * Theme::rowHeightCompact + scroll + 4);

@@ -9,6 +9,7 @@
 #include <QLineEdit>
 #include <QMessageBox>
 #include <QSpinBox>
+#include <QTableView>
 #include <QToolTip>
 #include <QVBoxLayout>
 
@@ -200,10 +201,18 @@ void setColumnWidths(QHeaderView* header, const std::vector<int>& widths)
     }
 }
 
+void setCompactRows(QTableView* view)
+{
+    view->setProperty("hgRowHeight", Theme::rowHeightCompact);
+    view->verticalHeader()->setMinimumSectionSize(Theme::rowHeightCompact);
+    view->verticalHeader()->setDefaultSectionSize(Theme::rowHeightCompact);
+}
+
 void setEmptyNote(QAbstractItemView* view, const QString& text)
 {
     auto* note = mutedLabel(text, view->viewport());
     note->setObjectName(QStringLiteral("emptyNote"));
+    note->setForegroundRole(QPalette::WindowText); // a child of a viewport would take its Text
     note->setAlignment(Qt::AlignCenter);
     note->setWordWrap(true);
     note->setMargin(Theme::space4);

@@ -79,6 +79,8 @@ QAction* addViewAction(QAbstractItemView* view, const PageAction& what);
 /// Widths in pixels; a negative one takes what is left, but at least that much. The operator may
 /// still drag the others.
 void setColumnWidths(QHeaderView* header, const std::vector<int>& widths);
+/// Rows of 26 pixels, for tables inside a detail pane.
+void setCompactRows(QTableView* view);
 /// Words in the middle of a table or tree while it has no rows.
 void setEmptyNote(QAbstractItemView* view, const QString& text);
 /// Asks before something that clients will notice; `work` runs when confirmed.

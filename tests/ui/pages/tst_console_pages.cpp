@@ -7,6 +7,7 @@
 #include "tests/ui/pages/console_bench.h"
 #include "tests/ui/pages/tree_text.h"
 #include "ui/dialogs/key_dialog.h"
+#include "ui/dialogs/model_dialog.h"
 #include "ui/dialogs/pool_dialog.h"
 #include "ui/dialogs/provider_dialog.h"
 #include "ui/models/config_models.h"
@@ -113,6 +114,8 @@ private Q_SLOTS:
     void addresses();
     void pagesAreNotBlank_data();
     void pagesAreNotBlank();
+    void dialogsAreWhole_data();
+    void dialogsAreWhole();
 
 private:
     QString makeKey(ConsoleBench& bench, const char* name);
@@ -205,6 +208,7 @@ void TestConsolePages::aPoolRefusesAndIsRaised()
     QCOMPARE(table->model()->index(0, DecisionTableModel::StatusColumn).data().toString(),
         QStringLiteral("Refused"));
     table->setCurrentIndex(table->model()->index(0, 0));
+    QTest::keyClick(table, Qt::Key_Return);
     auto* detail = child<DetailView>(&activity, "decisionDetail");
     QTRY_VERIFY_WITH_TIMEOUT(
         detail->plainText().contains(QStringLiteral("Said no: team-search-day")), patienceMs);
@@ -491,7 +495,9 @@ void TestConsolePages::filtersAndFacets()
     Q_EMIT table->customContextMenuRequested(table->visualRect(cell).center());
     auto* menu = child<QMenu>(&page, "cellMenu");
     QVERIFY(menu != nullptr);
-    menu->findChild<QAction*>(QStringLiteral("filterByCell"))->trigger();
+    auto* only = menu->findChild<QAction*>(QStringLiteral("filterByCell"));
+    QVERIFY(only != nullptr);
+    only->trigger();
     menu->close();
     QCOMPARE(bench.context->filters().front().value, team);
     bench.context->clearFilters();
@@ -689,6 +695,7 @@ void TestConsolePages::pagesAreNotBlank()
         QTRY_VERIFY_WITH_TIMEOUT(table->model()->rowCount() > 5, patienceMs);
         child<QTreeView>(&budgets, "poolTree")->expandAll();
         table->setCurrentIndex(table->model()->index(0, 0));
+        QTest::keyClick(table, Qt::Key_Return);
         QTRY_VERIFY_WITH_TIMEOUT(
             child<QWidget>(&activity, "decisionDrawer")->isVisible(), patienceMs);
     } else {
@@ -708,6 +715,62 @@ void TestConsolePages::pagesAreNotBlank()
                 && label->width() + 1 < label->sizeHint().width();
             QVERIFY2(!cut, qPrintable(name + QStringLiteral(" cuts: ") + label->text()));
         }
+    }
+    Theme::instance().setMode(QStringLiteral("light"));
+}
+
+void TestConsolePages::dialogsAreWhole_data()
+{
+    QTest::addColumn<QString>("theme");
+    QTest::newRow("light") << "light";
+    QTest::newRow("dark") << "dark";
+}
+
+void TestConsolePages::dialogsAreWhole()
+{
+    QFETCH(QString, theme);
+    Theme::instance().setMode(theme);
+    ConsoleBench bench;
+    QVERIFY2(bench.open(false), qPrintable(bench.problem));
+    service::NewProvider provider;
+    provider.name = "local";
+    provider.url = "http://127.0.0.1:9/v1";
+    QVERIFY(bool(bench.service->addProvider(std::move(provider), "console")));
+    service::NewKey wanted;
+    wanted.name = "laptop";
+    const auto created = bench.service->createKey(wanted, "console");
+    QVERIFY(bool(created));
+    PoolDialog pool(*bench.context);
+    child<MoneyEdit>(&pool, "poolCap")->setMoney(*Money::parse("5"));
+    PoolMoneyDialog topUp(
+        *bench.context, PoolMoneyDialog::Kind::Adjust, bench.service->poolStates().front(), {});
+    KeyDialog key(*bench.context);
+    typeInto(child<QLineEdit>(&key, "keyTags"), "wrong");
+    KeyShownDialog shown(*created, QStringLiteral("http://127.0.0.1:4141"));
+    ProviderDialog provide(*bench.context);
+    typeInto(child<QLineEdit>(&provide, "providerUrl"), "http://example.com");
+    ModelDialog model(*bench.context);
+    const std::vector<QDialog*> dialogs{&pool, &topUp, &key, &shown, &provide, &model};
+    for (auto* dialog : dialogs) {
+        dialog->show();
+        QVERIFY(QTest::qWaitForWindowExposed(dialog));
+        QTest::qWait(50);
+        const auto name = dialog->objectName() + QLatin1Char('-') + theme;
+        QVERIFY(test::colourCount(test::grab(*dialog, name)) >= 12);
+        for (const auto* label : dialog->findChildren<QLabel*>()) {
+            const int needed = label->wordWrap() ? label->heightForWidth(label->width())
+                                                 : label->sizeHint().height();
+            QVERIFY2(!label->isVisible() || label->height() + 1 >= needed,
+                qPrintable(name + QStringLiteral(" cuts: ") + label->text()));
+        }
+        for (const auto* field : dialog->findChildren<QLineEdit*>()) {
+            QVERIFY2(!field->accessibleName().isEmpty() || !field->isVisible()
+                    || qobject_cast<QComboBox*>(field->parentWidget()) != nullptr
+                    || field->objectName().startsWith(QStringLiteral("qt_")),
+                qPrintable(
+                    name + QStringLiteral(" has a field without a name: ") + field->objectName()));
+        }
+        dialog->hide();
     }
     Theme::instance().setMode(QStringLiteral("light"));
 }
