@@ -139,19 +139,19 @@ void ModelDialog::validate()
     const bool contextOk = tokenCount(m_contextTokens->text()).has_value();
     const bool outputOk = tokenCount(m_maxOutput->text()).has_value();
     const auto numberProblem = tr("Write a number of tokens, like 128000 or 128k.");
-    m_contextField->setProblem(contextOk ? QString() : numberProblem);
     m_contextField->setHint(tr("Empty: unknown, treated as 128,000."));
+    m_contextField->setProblem(contextOk ? QString() : numberProblem);
     m_maxOutputField->setProblem(outputOk ? QString() : numberProblem);
     const auto inputProblem = priceProblem(m_input->text());
     const auto outputProblem = priceProblem(m_output->text());
     m_inputField->setProblem(inputProblem);
-    m_outputField->setProblem(outputProblem);
     const bool half = m_input->text().trimmed().isEmpty() != m_output->text().trimmed().isEmpty();
     const bool unpriced
         = m_input->text().trimmed().isEmpty() && m_output->text().trimmed().isEmpty();
     m_outputField->setHint(half ? tr("Give both prices.")
             : unpriced          ? tr("Without prices the model is refused under every hard pool.")
                                 : QString());
+    m_outputField->setProblem(outputProblem);
     setAcceptable(!name.empty() && nameProblem.isEmpty() && contextOk && outputOk
         && inputProblem.isEmpty() && outputProblem.isEmpty() && !half && m_provider->count() > 0);
 }

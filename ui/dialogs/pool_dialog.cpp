@@ -316,27 +316,41 @@ void PoolDialog::prefill(const ledger::Pool& pool)
     validate();
 }
 
+bool PoolDialog::isTaken(const std::string& name) const
+{
+    const auto config = m_context.service().config();
+    return std::any_of(config->pools.begin(), config->pools.end(),
+        [&](const auto& pool) { return !pool.archived && pool.name == name; });
+}
+
+QString PoolDialog::proposedName(const service::NewPool& pool) const
+{
+    const auto who
+        = pool.scope.kind == ledger::ScopeKind::Org ? tr("organisation") : scopeWords(pool.scope);
+    const auto name = (who + QLatin1Char('-') + toQt(pool.window.text()))
+                          .simplified()
+                          .replace(QLatin1Char(' '), QLatin1Char('-'));
+    auto free = name;
+    for (int number = 2; isTaken(fromQt(free)); ++number) {
+        free = name + QLatin1Char('-') + QString::number(number);
+    }
+    return free;
+}
+
 QString PoolDialog::problemOfName() const
 {
     const auto name = fromQt(m_name->text().trimmed());
     if (name.empty()) {
         return tr("Give the pool a name; refusals will show it.");
     }
-    const auto config = m_context.service().config();
-    const bool taken = std::any_of(config->pools.begin(), config->pools.end(),
-        [&](const auto& pool) { return !pool.archived && pool.name == name; });
-    return taken ? tr("A pool of that name exists. Choose another name.") : QString();
+    return isTaken(name) ? tr("A pool of that name exists. Choose another name.") : QString();
 }
 
 void PoolDialog::validate()
 {
     auto pool = value();
     if (!m_nameTouched) {
-        auto words = scopeWords(pool.scope);
-        words.replace(QStringLiteral("everyone"), QStringLiteral("organisation"));
-        m_name->setText((words + QLatin1Char('-') + toQt(pool.window.text()))
-                            .simplified()
-                            .replace(QLatin1Char(' '), QLatin1Char('-')));
+        m_name->setText(proposedName(pool));
         pool = value();
     }
     const bool needsValue = !pool.scope.each && pool.scope.kind != ledger::ScopeKind::Org

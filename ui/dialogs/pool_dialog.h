@@ -38,6 +38,8 @@ private:
     void validate();
     [[nodiscard]] ledger::Scope scope() const;
     [[nodiscard]] QString problemOfName() const;
+    [[nodiscard]] bool isTaken(const std::string& name) const;
+    [[nodiscard]] QString proposedName(const service::NewPool& pool) const;
 
     Context& m_context;
     QLineEdit* m_name = nullptr;

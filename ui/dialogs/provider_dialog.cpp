@@ -133,8 +133,8 @@ void ProviderDialog::validate()
     }
     m_nameField->setProblem(nameProblem);
     const auto problem = urlProblem(m_url->text());
-    m_urlField->setProblem(m_url->text().isEmpty() ? QString() : problem);
     m_urlField->setHint(m_url->text().isEmpty() ? problem : QString());
+    m_urlField->setProblem(m_url->text().isEmpty() ? QString() : problem);
     const bool keyBad = m_key->text().contains(QRegularExpression(QStringLiteral("\\s")));
     m_keyField->setProblem(
         keyBad ? tr("A key holds no spaces or line breaks. Paste it again.") : QString());

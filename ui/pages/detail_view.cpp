@@ -142,7 +142,7 @@ void DetailView::addTable(Shown& shown, const DetailSection& section, QVBoxLayou
     std::vector<int> widths;
     for (int column = 0; column < shown.table->columnCount(); ++column) {
         const int width = header->sectionSize(column);
-        widths.push_back(column == 0 ? -std::min(width, 110) : width);
+        widths.push_back(column == 0 ? -std::min(width, 70) : width);
     }
     setColumnWidths(header, widths);
     const int rows = int(section.table.rows.size());

@@ -749,7 +749,18 @@ void TestConsolePages::dialogsAreWhole()
     KeyShownDialog shown(*created, QStringLiteral("http://127.0.0.1:4141"));
     ProviderDialog provide(*bench.context);
     typeInto(child<QLineEdit>(&provide, "providerUrl"), "http://example.com");
+    const auto problems = [&provide] {
+        QStringList words;
+        for (const auto* label : provide.findChildren<QLabel*>()) {
+            words << label->text();
+        }
+        return words.join(QLatin1Char('\n'));
+    };
+    QVERIFY2(problems().contains(QStringLiteral("Use https://")), qPrintable(problems()));
+    QCOMPARE(child<QLineEdit>(&pool, "poolName")->text(), QStringLiteral("organisation-day-2"));
+    QVERIFY(child<QPushButton>(&pool, "accept")->isEnabled());
     ModelDialog model(*bench.context);
+    typeInto(child<QLineEdit>(&model, "modelOutput"), "dear");
     const std::vector<QDialog*> dialogs{&pool, &topUp, &key, &shown, &provide, &model};
     for (auto* dialog : dialogs) {
         dialog->show();
