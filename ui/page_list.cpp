@@ -2,20 +2,12 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/page_list.h"
 
+#include "ui/pages/activity_page.h"
+#include "ui/pages/budgets_page.h"
+#include "ui/pages/catalog_page.h"
+#include "ui/pages/keys_page.h"
 #include "ui/pages/overview_page.h"
 #include "ui/pages/settings_page.h"
-#if __has_include("ui/pages/budgets_page.h")
-#include "ui/pages/budgets_page.h"
-#endif
-#if __has_include("ui/pages/activity_page.h")
-#include "ui/pages/activity_page.h"
-#endif
-#if __has_include("ui/pages/catalog_page.h")
-#include "ui/pages/catalog_page.h"
-#endif
-#if __has_include("ui/pages/keys_page.h")
-#include "ui/pages/keys_page.h"
-#endif
 
 #include <QCoreApplication>
 
@@ -45,18 +37,10 @@ std::vector<PageEntry> pageList()
               list.push_back({id, title, id, QString::fromLatin1(shortcut), false, make});
           };
     add("overview", tr("Overview"), "Ctrl+1", &makePage<OverviewPage>);
-#if __has_include("ui/pages/budgets_page.h")
     add("budgets", tr("Budgets"), "Ctrl+2", &makePage<BudgetsPage>);
-#endif
-#if __has_include("ui/pages/activity_page.h")
     add("activity", tr("Activity"), "Ctrl+3", &makePage<ActivityPage>);
-#endif
-#if __has_include("ui/pages/catalog_page.h")
     add("catalog", tr("Catalog"), "Ctrl+7", &makePage<CatalogPage>);
-#endif
-#if __has_include("ui/pages/keys_page.h")
     add("keys", tr("Keys"), "Ctrl+8", &makePage<KeysPage>);
-#endif
     add("settings", tr("Settings"), "Ctrl+,", &makePage<SettingsPage>);
     list.back().atBottom = true;
     return list;

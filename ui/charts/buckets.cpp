@@ -85,7 +85,8 @@ QString Buckets::label(int index) const
 {
     const QDateTime time = localTime(startOf(index));
     if (stepUs >= usPerDay) {
-        return time.toString(QStringLiteral("d MMM"));
+        const bool manyYears = stepUs * count > 300 * usPerDay;
+        return time.toString(manyYears ? QStringLiteral("d MMM yyyy") : QStringLiteral("d MMM"));
     }
     if (stepUs * count > 2 * usPerDay) {
         return time.toString(QStringLiteral("d MMM HH:mm"));
@@ -102,7 +103,7 @@ QString Buckets::longLabel(int index) const
     }
     if (stepUs > usPerDay) {
         return from.toString(QStringLiteral("d MMM")) + QStringLiteral(" – ")
-            + to.addDays(-1).toString(QStringLiteral("d MMM"));
+            + to.addDays(-1).toString(QStringLiteral("d MMM yyyy"));
     }
     return from.toString(QStringLiteral("d MMM HH:mm")) + QStringLiteral(" – ")
         + to.toString(QStringLiteral("HH:mm"));

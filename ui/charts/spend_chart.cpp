@@ -206,7 +206,7 @@ void SpendChart::Impl::buildChart()
     chart = new QChart;
     chart->setAnimationOptions(QChart::NoAnimation);
     chart->setBackgroundVisible(false);
-    chart->setMargins(QMargins(0, 0, 0, 0));
+    chart->setMargins(QMargins(0, 8, 0, 0)); // half a label above the top line
     chart->layout()->setContentsMargins(0, 0, 0, 0);
     chart->legend()->hide();
     bars = new QStackedBarSeries;

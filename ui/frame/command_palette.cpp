@@ -79,18 +79,15 @@ private:
 
 } // namespace
 
-int fuzzyScore(const QString& pattern, const QString& text, QList<int>* where)
+namespace {
+
+/// Greedy from one start; −1: not all letters follow.
+int scoreFrom(const QString& letters, const QString& text, qsizetype from, QList<int>& where)
 {
-    if (where != nullptr) {
-        where->clear();
-    }
+    where.clear();
     int score = 0;
     int last = -2;
-    qsizetype from = 0;
-    for (const QChar c : pattern) {
-        if (c.isSpace()) {
-            continue;
-        }
+    for (const QChar c : letters) {
         const qsizetype at = text.indexOf(c, from, Qt::CaseInsensitive);
         if (at < 0) {
             return -1;
@@ -99,12 +96,35 @@ int fuzzyScore(const QString& pattern, const QString& text, QList<int>* where)
         score += (at == last + 1 ? 8 : 1) + (wordStart ? 6 : 0)
             - static_cast<int>(qMin<qsizetype>(3, at / 12));
         last = static_cast<int>(at);
-        if (where != nullptr) {
-            where->append(last);
-        }
+        where.append(last);
         from = at + 1;
     }
     return qMax(0, score);
+}
+
+} // namespace
+
+int fuzzyScore(const QString& pattern, const QString& text, QList<int>* where)
+{
+    QString letters = pattern;
+    letters.remove(QLatin1Char(' '));
+    QList<int> found;
+    QList<int> best;
+    int bestScore = letters.isEmpty() ? 0 : -1;
+    qsizetype start
+        = letters.isEmpty() ? -1 : text.indexOf(letters.front(), 0, Qt::CaseInsensitive);
+    while (start >= 0) { // every occurrence of the first letter may begin the best match
+        const int score = scoreFrom(letters, text, start, found);
+        if (score > bestScore) {
+            bestScore = score;
+            best = found;
+        }
+        start = text.indexOf(letters.front(), start + 1, Qt::CaseInsensitive);
+    }
+    if (where != nullptr) {
+        *where = best;
+    }
+    return bestScore;
 }
 
 CommandPalette::CommandPalette(std::vector<Command> commands, QStringList recent, QWidget* parent)

@@ -57,7 +57,9 @@ protected:
             QRectF(rect()).adjusted(1, 1, -1, -1), Theme::radius, Theme::radius);
         icon().paint(&painter, QRect(9, (height() - 16) / 2, 16, 16));
         painter.setPen(t.muted);
-        painter.drawText(rect().adjusted(32, 0, -60, 0), Qt::AlignVCenter | Qt::AlignLeft, text());
+        const QRect words = rect().adjusted(32, 0, -64, 0);
+        painter.drawText(words, Qt::AlignVCenter | Qt::AlignLeft,
+            fontMetrics().elidedText(text(), Qt::ElideRight, words.width()));
         painter.drawText(rect().adjusted(0, 0, -10, 0), Qt::AlignVCenter | Qt::AlignRight,
             QStringLiteral("Ctrl+K"));
     }
@@ -78,8 +80,9 @@ public:
     {
         const int words
             = fontMetrics().horizontalAdvance(m_field) + fontMetrics().horizontalAdvance(m_value);
-        return {qMin(260, words + 10 + 24), Theme::controlHeight - 4};
+        return {qMin(260, words + 10 + 30), Theme::controlHeight - 4};
     }
+    [[nodiscard]] QSize minimumSizeHint() const override { return {64, sizeHint().height()}; }
 
 protected:
     void paintEvent(QPaintEvent*) override
@@ -94,7 +97,7 @@ protected:
         const int left = fontMetrics().horizontalAdvance(m_field);
         painter.setPen(t.secondary);
         painter.drawText(QRect(10, 0, left + 2, height()), Qt::AlignVCenter, m_field);
-        const QRect valueRect(10 + left, 0, width() - left - 10 - 24, height());
+        const QRect valueRect(10 + left, 0, width() - left - 10 - 28, height());
         painter.setPen(t.text);
         painter.drawText(valueRect, Qt::AlignVCenter,
             fontMetrics().elidedText(m_value, Qt::ElideMiddle, valueRect.width() + 2));

@@ -86,7 +86,7 @@ void StatusStrip::refresh()
     const QString mark = on ? QStringLiteral("dot")
         : m_status.serving  ? QStringLiteral("pause")
                             : QStringLiteral("error");
-    m_dot->setPixmap(iconPixmap(mark, color, 14, devicePixelRatioF()));
+    m_dot->setPixmap(iconPixmap(mark, color, 16, devicePixelRatioF()));
     QString address = toQt(m_status.url);
     address.remove(QStringLiteral("http://"));
     m_dot->setAccessibleName(on ? tr("Serving")

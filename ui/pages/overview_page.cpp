@@ -200,10 +200,9 @@ QWidget* OverviewPage::Impl::buildRiskCard()
     layout->setSpacing(Theme::space3);
     auto* head = new QHBoxLayout;
     head->addWidget(headingLabel(tr("Pools at risk"), 2, card), 1);
-    auto* open = new QPushButton(tr("All"), card);
+    auto* open = new QPushButton(tr("All pools"), card);
     open->setObjectName(QStringLiteral("allPools"));
-    open->setAccessibleName(tr("All pools"));
-    open->setProperty("hgKind", QStringLiteral("ghost"));
+    open->setProperty("hgKind", QStringLiteral("link"));
     head->addWidget(open);
     layout->addLayout(head);
     risks = new PoolRiskList(card);
@@ -223,7 +222,7 @@ void OverviewPage::Impl::buildFeed(QVBoxLayout* page)
     head->setContentsMargins(Theme::space4 - 1, 0, Theme::space4 - 1, 0);
     head->addWidget(headingLabel(tr("Last decisions"), 2, feedCard), 1);
     auto* all = new QPushButton(tr("All activity"), feedCard);
-    all->setProperty("hgKind", QStringLiteral("ghost"));
+    all->setProperty("hgKind", QStringLiteral("link"));
     head->addWidget(all);
     layout->addLayout(head);
     feed = new FeedModel(self);
@@ -233,7 +232,7 @@ void OverviewPage::Impl::buildFeed(QVBoxLayout* page)
     setUpView(feedView, tr("Last decisions"));
     feedView->setSelectionMode(QAbstractItemView::SingleSelection);
     feedView->setItemDelegateForColumn(FeedModel::Outcome, new ChipDelegate(feedView));
-    feedView->setMinimumHeight(Theme::controlHeight + 5 * Theme::rowHeight);
+    feedView->setMinimumHeight(Theme::controlHeight + 4 * Theme::rowHeight);
     QHeaderView* header = feedView->horizontalHeader();
     header->setStretchLastSection(true);
     for (const auto& [column, size] :
@@ -344,8 +343,7 @@ void OverviewPage::Impl::loadReport(TimeUs fromUs, TimeUs toUs, bool onlyLast)
     query.by = fromQt(by);
     int others = 0;
     query.equals = reportFilters(context->filters(), &others);
-    chartNote->setText(
-        others == 0 ? QString() : tr("  %n filter(s) apply to Activity only", nullptr, others));
+    chartNote->setText(others == 0 ? QString() : tr("  without %1 of the filters").arg(others));
     context->service().report("overview", query,
         Context::reply(self,
             [this, onlyLast, asked = generation](
@@ -425,8 +423,7 @@ void OverviewPage::Impl::showTotals()
 void OverviewPage::Impl::showMoney()
 {
     const service::Status status = context->service().status();
-    held->set(moneyText(status.held),
-        tr("for %n running request(s)", nullptr, static_cast<int>(status.inFlight)),
+    held->set(moneyText(status.held), tr("for %1 in flight").arg(countText(status.inFlight)),
         exactMoneyText(status.held));
     const std::vector<PoolRisk> all = poolRisks(context->service().poolStates());
     risks->set(all);
@@ -461,7 +458,9 @@ void OverviewPage::Impl::tick()
     if (std::exchange(moneyDirty, false)) {
         showMoney();
     }
-    if (std::exchange(dirty, false)) {
+    const auto [fromUs, toUs] = context->rangeUs();
+    const bool moved = !(Buckets::forRange(fromUs, toUs) == data.buckets());
+    if (std::exchange(dirty, false) || moved) {
         refreshLast();
     }
 }

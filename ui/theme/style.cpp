@@ -85,7 +85,7 @@ void drawButton(const QStyleOption* option, QPainter* painter, const QWidget* wi
     } else if (kind == QLatin1String("danger") && enabled) {
         fill = down || hover ? t.wash(t.danger) : t.surface;
         line = blend(t.danger, t.surface, 55);
-    } else if (kind == QLatin1String("ghost") || flat) {
+    } else if (kind == QLatin1String("ghost") || kind == QLatin1String("link") || flat) {
         fill = down ? t.hairline : hover ? t.sunken : QColor();
         line = QColor();
         if (fill.isValid() && t.dark) {
@@ -626,6 +626,8 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
             const QString kind = kindOf(widget);
             if (enabled && kind == QLatin1String("primary")) {
                 copy.palette.setColor(QPalette::ButtonText, t.onAccent);
+            } else if (enabled && kind == QLatin1String("link")) {
+                copy.palette.setColor(QPalette::ButtonText, t.accent);
             } else if (enabled && kind == QLatin1String("danger")) {
                 copy.palette.setColor(QPalette::ButtonText, t.danger);
             }

@@ -76,6 +76,8 @@ private Q_SLOTS:
         QVERIFY(QTest::qWaitForWindowExposed(wizard));
         const auto next = [wizard] { click(wizard, "wizardNext"); };
         const auto at = [wizard](FirstRunWizard::Step step) { return wizard->step() == step; };
+        savePicture(*m_window, "overview-empty");
+        savePicture(*wizard, "wizard-welcome");
         next();
         QTRY_VERIFY(at(FirstRunWizard::Step::Provider));
         QVERIFY(wizard->findChild<QRadioButton*>(QStringLiteral("wizardProviderSim"))->isChecked());
@@ -130,6 +132,7 @@ private Q_SLOTS:
             ->setText(QStringLiteral("not a url"));
         click(wizard, "wizardNext");
         QTest::qWait(50);
+        savePicture(*wizard, "wizard-provider");
         QVERIFY(wizard->step() == FirstRunWizard::Step::Provider);
         QCOMPARE(m_service->config()->providers.size(), std::size_t(1));
     }
@@ -181,6 +184,12 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(banner->isVisible(), waitMs);
         QTRY_COMPARE(m_window->findChild<QPushButton*>(QStringLiteral("pauseButton"))->text(),
             QStringLiteral("Resume"));
+        m_window->resize(960, 600);
+        m_window->context().addFilter(
+            {QStringLiteral("team"), QStringLiteral("a-team-with-a-very-long-name-indeed")});
+        m_window->context().addFilter({QStringLiteral("model"), QStringLiteral("sim/sim-large")});
+        QTest::qWait(50);
+        savePicture(*m_window, "paused-small");
         click(m_window.get(), "bannerAction");
         QTRY_VERIFY_WITH_TIMEOUT(!m_service->status().paused, waitMs);
         QTRY_VERIFY_WITH_TIMEOUT(!banner->isVisible(), waitMs);

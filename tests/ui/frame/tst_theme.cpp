@@ -11,6 +11,7 @@
 #include <QImage>
 #include <QLineEdit>
 #include <QPainter>
+#include <QTableView>
 #include <QTest>
 
 #include <cmath>
@@ -239,6 +240,48 @@ private Q_SLOTS:
         QCOMPARE(data.series.front().name, QStringLiteral("10"));
         QCOMPARE(data.series.back().name, QStringLiteral("Other"));
         QCOMPARE(data.series.back().total(), Money::fromCents(1 + 2 + 3 + 3));
+    }
+
+    void chartShowsItsStates()
+    {
+        SpendChart chart;
+        chart.resize(600, 300);
+        chart.show();
+        const auto shows = [&chart](const char* type) {
+            const auto all = chart.findChildren<QWidget*>();
+            return std::any_of(all.begin(), all.end(), [type](const QWidget* widget) {
+                return widget->isVisible() && widget->inherits(type);
+            });
+        };
+        QVERIFY(shows("headgate::ui::EmptyState"));
+        chart.setLoading();
+        QTRY_VERIFY(!shows("headgate::ui::EmptyState"));
+        chart.setError(QStringLiteral("The log is being repaired."));
+        QVERIFY(shows("headgate::ui::EmptyState"));
+        SpendData data;
+        data.buckets = Buckets::forRange(1'790'000'000'000'000, 1'790'000'000'000'000 + usPerDay);
+        std::vector<Money> values(
+            static_cast<std::size_t>(data.buckets.count), Money::fromCents(3));
+        data.series = {{QStringLiteral("<b>sim-small</b>"), values, -1},
+            {QStringLiteral("sim-large"), values, -1}};
+        chart.setData(data);
+        QVERIFY(!shows("headgate::ui::EmptyState"));
+        QVERIFY(shows("QGraphicsView"));
+        data.series[0].values.back() = Money::fromCents(900);
+        chart.setData(data); // only the last bar changes
+        QCOMPARE(chart.data().series[0].values.back(), Money::fromCents(900));
+        chart.setTableShown(true);
+        QVERIFY(shows("QTableView"));
+        const auto* table = chart.findChild<QTableView*>();
+        QCOMPARE(table->model()->rowCount(), data.buckets.count);
+        QCOMPARE(table->model()->index(0, 1).data().toString(), QStringLiteral("$9.00"));
+        QCOMPARE(table->model()->index(0, 3).data().toString(), QStringLiteral("$9.03"));
+        chart.setTableShown(false);
+        Theme::instance().setMode(QStringLiteral("dark"));
+        QVERIFY(!chart.grab().isNull());
+        data.series.clear();
+        chart.setData(data);
+        QVERIFY(shows("headgate::ui::EmptyState"));
     }
 
     void fuzzyMatching()
