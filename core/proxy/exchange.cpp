@@ -91,6 +91,17 @@ const char* settleOutcome(const Result<ledger::Settled>& settled)
     return settled ? ledger::holdStateName(settled->state) : "settle failed";
 }
 
+Refusal unboundedRefusal()
+{
+    Refusal refusal;
+    refusal.kind = RefusalKind::BadRequest;
+    refusal.message = "The request holds audio or files, whose cost nobody can bound beforehand, and "
+                      "a hard cap applies to it. Send their text instead, or make the pool "
+                      "watch-only.";
+    refusal.param = "messages";
+    return refusal;
+}
+
 Refusal nameUsedRefusal()
 {
     Refusal refusal;
@@ -124,6 +135,7 @@ private:
     void makePlan();
     [[nodiscard]] std::int64_t inputTokensAtMost(const std::string& family);
     [[nodiscard]] Refusal refusalForPlan() const;
+    [[nodiscard]] bool hardPoolApplies() const;
     asio::awaitable<Held> holdMoney();
     asio::awaitable<Held> tryToHold(std::optional<ledger::Denial>& denial);
     asio::awaitable<Held> connectAndDispatch(const catalog::Provider& provider);
@@ -401,6 +413,15 @@ Refusal Exchange::refusalForPlan() const
     return refusal;
 }
 
+bool Exchange::hardPoolApplies() const
+{
+    ledger::Target target;
+    target.provider = m_plan.provider;
+    target.model = m_plan.modelName;
+    target.tier = m_plan.tier;
+    return m_env.ledger.view(m_identity, target).hasHardPool();
+}
+
 asio::awaitable<void> Exchange::waitForMoney()
 {
     // Registered before the next look at the balances: money that returns in between rings.
@@ -423,6 +444,10 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
         std::optional<ledger::Denial> denial = m_plan.denial;
         const bool planned = m_plan.outcome == routing::Outcome::Route
             || m_plan.outcome == routing::Outcome::Downgrade;
+        if (planned && hasUnboundedParts(m_chat) && hardPoolApplies()) {
+            m_refusal = unboundedRefusal();
+            co_return Held::Refused;
+        }
         if (planned && (m_provider == nullptr || m_model == nullptr)) {
             m_refusal = refusalForPlan();
             co_return Held::Refused;

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void requestIdTwice();
     void stopsInMidStream();
     void pauseAll();
+    void unboundedParts();
 };
 
 namespace {
@@ -389,6 +390,20 @@ void TestMoney::pauseAll()
     config.paused = false;
     house.reconfigure(config);
     QCOMPARE(house.chat(chatBody("auto", "Hi.")).status, 200);
+}
+
+void TestMoney::unboundedParts()
+{
+    const std::string body = R"({"model":"auto","messages":[{"role":"user","content":[{"type":"file",)"
+                             R"("file":{"file_id":"f1"}},{"type":"text","text":"Read it."}]}]})";
+    TestHouse capped;
+    const auto reply = capped.chat(body);
+    QCOMPARE(reply.status, 400);
+    QCOMPARE(capped.bill().requests, 0);
+    HouseOptions options;
+    options.cap.clear();
+    TestHouse uncapped(options);
+    QCOMPARE(uncapped.chat(body).status, 200);
 }
 
 QTEST_GUILESS_MAIN(TestMoney)
