@@ -304,7 +304,7 @@ void OverviewPage::Impl::setTraffic(bool on)
 QString OverviewPage::Impl::baselineName() const
 {
     const auto config = context->service().config();
-    return config->policy.baselineModel.empty() ? tr("the dearest enabled model")
+    return config->policy.baselineModel.empty() ? tr("the dearest model")
                                                 : safeText(config->policy.baselineModel);
 }
 
@@ -389,8 +389,9 @@ void OverviewPage::Impl::loadLatency()
                 return;
             }
             latency->set(durationText(found->addedUsP50),
-                tr("half below · 95 % below %1").arg(durationText(found->addedUsP95)),
-                tr("Time inside Headgate before the first byte goes to the provider"));
+                tr("95 % below %1").arg(durationText(found->addedUsP95)),
+                tr("Half of all requests spend less than this inside Headgate before the first "
+                   "byte goes to the provider"));
         }));
 }
 

@@ -89,7 +89,7 @@ void StatCard::setTone(Chip::Tone tone)
 Sparkline* StatCard::addSparkline()
 {
     auto* line = new Sparkline(this);
-    line->setFixedSize(72, 26);
+    line->setFixedSize(72, 20); // lower than the number beside it, so that cards align
     static_cast<QGridLayout*>(layout())->addWidget(line, 1, 1, Qt::AlignRight | Qt::AlignVCenter);
     return line;
 }

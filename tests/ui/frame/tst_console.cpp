@@ -8,6 +8,7 @@
 
 #include <QDir>
 #include <QImage>
+#include <QMenu>
 #include <QRadioButton>
 #include <QSignalSpy>
 #include <QStyle>
@@ -248,6 +249,31 @@ private Q_SLOTS:
         QTest::keyClicks(edit, QStringLiteral("zzzzqqq"));
         QTest::keyClick(edit, Qt::Key_Return);
         QTRY_VERIFY(m_window->findChild<Toasts*>()->count() > 0);
+    }
+
+    void escapeClosesTheDrawer()
+    {
+        auto* edit = new QLineEdit;
+        m_window->openDrawer(QStringLiteral("Details"), edit);
+        auto* drawer = m_window->findChild<QWidget*>(QStringLiteral("drawer"));
+        QVERIFY(drawer->isVisible());
+        QTest::keyClick(edit, Qt::Key_Escape);
+        QVERIFY(!drawer->isVisible());
+    }
+
+    void filterFieldOffersWhatOccurs()
+    {
+        QTest::keyClick(m_window.get(), Qt::Key_F, Qt::ControlModifier);
+        auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+        QVERIFY(menu != nullptr);
+        menu->actions().front()->trigger();
+        menu->close();
+        auto* edit = m_window->findChild<QLineEdit*>(QStringLiteral("filterValue"));
+        QVERIFY(edit != nullptr);
+        QTest::keyClicks(edit, QStringLiteral("search"));
+        QTest::keyClick(edit, Qt::Key_Return);
+        QCOMPARE(m_window->context().filters().size(), std::size_t(1));
+        QCOMPARE(m_window->context().filters().front().value, QStringLiteral("search"));
     }
 
     void statusStripIsNotCut()
