@@ -20,8 +20,11 @@ constexpr int lateRowsMax = 64;
 QString modelWords(const activity::Decision& row)
 {
     const auto asked = safeText(row.askedModel);
-    if (row.model.empty() || row.model == row.askedModel) {
-        return asked.isEmpty() ? safeText(row.model) : asked;
+    if (row.model.empty()) {
+        return asked;
+    }
+    if (row.model == row.askedModel || row.model == row.provider + "/" + row.askedModel) {
+        return safeText(row.model); // asked for by name and given
     }
     return QStringLiteral("%1 → %2").arg(asked, safeText(row.model));
 }
@@ -138,8 +141,9 @@ void DecisionTableModel::reload()
     m_loading = true;
     m_loadingMore = false;
     m_fetch(QStringLiteral("activity-top"), query({}, pageRows),
-        [self = QPointer(this), generation](Result<activity::Page> page) {
-            if (!self || generation != self->m_generation) {
+        [guard = QPointer(this), generation](Result<activity::Page> page) {
+            auto* const self = guard.data(); // one look: the compiler cannot know it stays
+            if (self == nullptr || generation != self->m_generation) {
                 return;
             }
             self->m_loading = false;
@@ -176,8 +180,9 @@ void DecisionTableModel::fetchMore(const QModelIndex& parent)
     m_loadingMore = true;
     const auto generation = m_generation;
     m_fetch(QStringLiteral("activity-more"), query(m_rows.back().id, pageRows),
-        [self = QPointer(this), generation](Result<activity::Page> page) {
-            if (!self || generation != self->m_generation) {
+        [guard = QPointer(this), generation](Result<activity::Page> page) {
+            auto* const self = guard.data(); // one look: the compiler cannot know it stays
+            if (self == nullptr || generation != self->m_generation) {
                 return;
             }
             self->m_loadingMore = false;
@@ -216,8 +221,9 @@ void DecisionTableModel::refreshTop(const std::vector<DecisionId>& appended)
         = std::clamp(int(appended.size()) + pageRows, pageRows, int(limits::pageRowsMax));
     const auto generation = m_generation;
     m_fetch(QStringLiteral("activity-follow"), query({}, limit),
-        [self = QPointer(this), generation, appended](Result<activity::Page> page) {
-            if (!self || generation != self->m_generation) {
+        [guard = QPointer(this), generation, appended](Result<activity::Page> page) {
+            auto* const self = guard.data(); // one look: the compiler cannot know it stays
+            if (self == nullptr || generation != self->m_generation) {
                 return;
             }
             if (!page) {
@@ -241,9 +247,10 @@ void DecisionTableModel::fetchLate(const std::vector<DecisionId>& appended, Deci
         const auto slot = QStringLiteral("activity-late-%1").arg(m_lateSlot++ % lateRowsMax);
         // The log decides whether it matches the filter: the first row from there on is it or not.
         m_fetch(slot, query(DecisionId{id.value + 1}, 1),
-            [self = QPointer(this), generation = m_generation, id](Result<activity::Page> page) {
-                if (self && generation == self->m_generation && page && !page->rows.empty()
-                    && page->rows.front().id == id) {
+            [guard = QPointer(this), generation = m_generation, id](Result<activity::Page> page) {
+                auto* const self = guard.data(); // one look: the compiler cannot know it stays
+                if (self != nullptr && generation == self->m_generation && page
+                    && !page->rows.empty() && page->rows.front().id == id) {
                     self->mergeTop(std::move(*page));
                 }
             });

@@ -180,16 +180,17 @@ void addFacts(std::vector<DetailSection>& sections, const activity::Decision& d)
     addLine(section, tr("Task"), plainName(d.task));
     const auto facts = routing::factsFromJson(d.factsJson);
     if (!d.factsJson.empty() && facts) {
-        addLine(section, tr("Because"), facts->taskReason);
+        const routing::Facts& found = facts.value();
+        addLine(section, tr("Because"), found.taskReason);
         section.lines.push_back({tr("Difficulty"), tr("%1 of 1000").arg(d.difficulty), {}});
         QStringList reasons;
-        for (const auto& reason : facts->difficultyReasons) {
+        for (const auto& reason : found.difficultyReasons) {
             reasons << safeText(reason);
         }
         if (!reasons.isEmpty()) {
             section.lines.push_back({tr("Made of"), reasons.join(QLatin1Char('\n')), {}});
         }
-        const auto words = factWords(*facts);
+        const auto words = factWords(found);
         if (!words.isEmpty()) {
             section.lines.push_back({tr("Found"), words.join(QStringLiteral(", ")), {}});
         }

@@ -105,6 +105,7 @@ private Q_SLOTS:
     void aPriceIsEditedAndUndone();
     void providersAreAddedAndTested();
     void pagingEqualsTheLog();
+    void liveTrafficIsFollowed();
     void filtersAndFacets();
     void exports();
     void poolSentences_data();
@@ -454,6 +455,47 @@ void TestConsolePages::pagingEqualsTheLog()
     QVERIFY(bool(rows));
     QCOMPARE(*rows, 730);
     QCOMPARE(at, 0);
+}
+
+void TestConsolePages::liveTrafficIsFollowed()
+{
+    ConsoleBench bench;
+    QVERIFY2(bench.open(true), qPrintable(bench.problem));
+    ActivityPage page(*bench.context);
+    BudgetsPage budgets(*bench.context);
+    for (Page* shown : {static_cast<Page*>(&page), static_cast<Page*>(&budgets)}) {
+        shown->resize(1'400, 800);
+        shown->show();
+        shown->activate();
+    }
+    auto* table = child<QTableView>(&page, "decisionTable");
+    auto* model = qobject_cast<DecisionTableModel*>(table->model());
+    QVERIFY(bool(bench.service->startDemo(3'000)));
+    QTRY_VERIFY_WITH_TIMEOUT(model->rowCount() >= 30, patienceMs);
+    // What is chosen stays chosen while rows come in above it.
+    table->setCurrentIndex(model->index(0, 0));
+    const auto chosen = model->decisionAt(0).id;
+    const int before = model->rowCount();
+    QTRY_VERIFY_WITH_TIMEOUT(model->rowCount() >= before + 20, patienceMs);
+    QCOMPARE(model->decisionAt(table->currentIndex().row()).id, chosen);
+    QVERIFY(table->currentIndex().row() > 0);
+    bench.service->stopDemo();
+    bench.service->activityLog().flush();
+    const auto logged = bench.service->activityLog().forEach(
+        model->filter(), [](const activity::Decision&) { return true; });
+    QVERIFY(bool(logged));
+    QTRY_VERIFY_WITH_TIMEOUT(
+        (model->canFetchMore({}) ? model->fetchMore({}) : void(), model->rowCount() == *logged),
+        patienceMs);
+    for (int row = 1; row < model->rowCount(); ++row) {
+        QVERIFY(model->decisionAt(row).id < model->decisionAt(row - 1).id);
+    }
+    auto* tree = child<QTreeView>(&budgets, "poolTree");
+    QTRY_VERIFY_WITH_TIMEOUT(
+        tree->model()->index(0, PoolTreeModel::Used).data().toString() != QStringLiteral("$0.00"),
+        patienceMs);
+    test::grab(page, QStringLiteral("activityPage-demo"));
+    test::grab(budgets, QStringLiteral("budgetsPage-demo"));
 }
 
 void TestConsolePages::filtersAndFacets()
