@@ -36,8 +36,8 @@ std::optional<Refusal> checkHost(const RequestHead& head, int port)
 {
     const auto allowed = fmt::format("Use http://127.0.0.1:{} as the base address.", port);
     if (head.count("host") != 1) {
-        return refusal(
-            RefusalKind::Misdirected, "The request must name exactly one Host. " + allowed);
+        return refusal(RefusalKind::Misdirected,
+            fmt::format("The request must name exactly one Host. {}", allowed));
     }
     const auto host = toLower(head.header("host"));
     for (const char* name : {"127.0.0.1", "localhost", "[::1]"}) {
@@ -102,18 +102,20 @@ std::optional<Refusal> checkKey(
     const auto key = presentedKey(head);
     if (key.empty()) {
         return refusal(
-            RefusalKind::Unauthorized, std::string("A Headgate key is missing.") + remedy);
+            RefusalKind::Unauthorized, fmt::format("{}{}", "A Headgate key is missing.", remedy));
     }
     const auto it = config.keysByHash.find(strongHashHex(key));
     if (it == config.keysByHash.end()) {
-        return refusal(
-            RefusalKind::Unauthorized, std::string("This key is not known to Headgate.") + remedy);
+        return refusal(RefusalKind::Unauthorized,
+            fmt::format("{}{}", "This key is not known to Headgate.", remedy));
     }
     if (it->second.revoked) {
-        return refusal(RefusalKind::Unauthorized, std::string("This key was revoked.") + remedy);
+        return refusal(
+            RefusalKind::Unauthorized, fmt::format("{}{}", "This key was revoked.", remedy));
     }
     if (it->second.expiresAtUs != 0 && it->second.expiresAtUs <= nowUs) {
-        return refusal(RefusalKind::Unauthorized, std::string("This key has expired.") + remedy);
+        return refusal(
+            RefusalKind::Unauthorized, fmt::format("{}{}", "This key has expired.", remedy));
     }
     found = it->second;
     return std::nullopt;

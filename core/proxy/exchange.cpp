@@ -91,17 +91,6 @@ const char* settleOutcome(const Result<ledger::Settled>& settled)
     return settled ? ledger::holdStateName(settled->state) : "settle failed";
 }
 
-Refusal unboundedRefusal()
-{
-    Refusal refusal;
-    refusal.kind = RefusalKind::BadRequest;
-    refusal.message = "The request holds audio or files, whose cost nobody can bound beforehand, and "
-                      "a hard cap applies to it. Send their text instead, or make the pool "
-                      "watch-only.";
-    refusal.param = "messages";
-    return refusal;
-}
-
 Refusal nameUsedRefusal()
 {
     Refusal refusal;
@@ -135,7 +124,6 @@ private:
     void makePlan();
     [[nodiscard]] std::int64_t inputTokensAtMost(const std::string& family);
     [[nodiscard]] Refusal refusalForPlan() const;
-    [[nodiscard]] bool hardPoolApplies() const;
     asio::awaitable<Held> holdMoney();
     asio::awaitable<Held> tryToHold(std::optional<ledger::Denial>& denial);
     asio::awaitable<Held> connectAndDispatch(const catalog::Provider& provider);
@@ -165,6 +153,7 @@ private:
     asio::awaitable<void> settle(Charge charge);
     asio::awaitable<void> refuse(Refusal refusal);
     void record();
+    [[nodiscard]] Money baseline() const;
     [[nodiscard]] Headers successHeaders(bool whole) const;
     [[nodiscard]] Headers baseHeaders() const;
     void setFailure(Status status, int httpStatus, std::string error);
@@ -357,7 +346,8 @@ std::int64_t Exchange::inputTokensAtMost(const std::string& family)
 {
     const auto [it, fresh] = m_inputTokens.try_emplace(family, 0);
     if (fresh) {
-        it->second = promptTokensAtMost(m_chat, family, imageTokensAtMost);
+        // Images are added by the plan, which knows what each model counts them as.
+        it->second = promptTokensAtMost(m_chat, family, 0);
     }
     return it->second;
 }
@@ -413,15 +403,6 @@ Refusal Exchange::refusalForPlan() const
     return refusal;
 }
 
-bool Exchange::hardPoolApplies() const
-{
-    ledger::Target target;
-    target.provider = m_plan.provider;
-    target.model = m_plan.modelName;
-    target.tier = m_plan.tier;
-    return m_env.ledger.view(m_identity, target).hasHardPool();
-}
-
 asio::awaitable<void> Exchange::waitForMoney()
 {
     // Registered before the next look at the balances: money that returns in between rings.
@@ -444,10 +425,6 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
         std::optional<ledger::Denial> denial = m_plan.denial;
         const bool planned = m_plan.outcome == routing::Outcome::Route
             || m_plan.outcome == routing::Outcome::Downgrade;
-        if (planned && hasUnboundedParts(m_chat) && hardPoolApplies()) {
-            m_refusal = unboundedRefusal();
-            co_return Held::Refused;
-        }
         if (planned && (m_provider == nullptr || m_model == nullptr)) {
             m_refusal = refusalForPlan();
             co_return Held::Refused;
@@ -1059,6 +1036,21 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
     co_await m_client.reply(std::move(reply));
 }
 
+/// The plan's baseline is for the usual answer; this one was longer or shorter by the same factor
+/// as the chosen model's cost.
+Money Exchange::baseline() const
+{
+    const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
+        [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
+    if (m_decision.cost.isZero() || chosen == m_plan.candidates.end()
+        || chosen->expected.nano() <= 0) {
+        return m_plan.baseline;
+    }
+    const auto scaled
+        = mulDivUp(m_plan.baseline.nano(), m_decision.cost.nano(), chosen->expected.nano());
+    return scaled ? Money::fromNano(*scaled) : m_plan.baseline;
+}
+
 void Exchange::record()
 {
     m_decision.model = m_plan.model;
@@ -1066,7 +1058,7 @@ void Exchange::record()
     m_decision.tier = m_plan.tier;
     m_decision.wantedTier = m_plan.wantedTier;
     m_decision.rule = m_plan.rule;
-    m_decision.baseline = m_plan.baseline;
+    m_decision.baseline = baseline();
     const bool planned = !m_plan.candidates.empty() || !m_plan.reason.empty();
     if (planned) {
         m_decision.outcome = routing::outcomeName(m_plan.outcome);

@@ -21,14 +21,4 @@ std::int64_t promptTokensAtMost(
     return total + count(request.toolsText) + count(request.schemaText) + count(request.outputText);
 }
 
-bool hasUnboundedParts(const wire::ChatRequest& request)
-{
-    for (const wire::Message& message : request.messages) {
-        if (message.audioParts > 0 || message.fileParts > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace headgate::proxy

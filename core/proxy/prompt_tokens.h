@@ -13,9 +13,6 @@
 
 namespace headgate::proxy {
 
-/// What one image is counted as when a bound is made: the dearest published maximum of a provider
-/// (gpt-4o-mini: 2,833 + 8 tiles of 5,667).
-inline constexpr std::int64_t imageTokensAtMost = 48'169;
 /// What the simulated provider bills for an image (a low-detail image at the same publisher).
 inline constexpr std::int64_t imageTokensSimulated = 85;
 
@@ -23,8 +20,5 @@ inline constexpr std::int64_t imageTokensSimulated = 85;
 /// below the true count where the family's encoding is exact.
 [[nodiscard]] std::int64_t promptTokensAtMost(
     const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
-
-/// Parts whose size no published rule bounds (audio, files): refused under a hard pool.
-[[nodiscard]] bool hasUnboundedParts(const wire::ChatRequest& request);
 
 } // namespace headgate::proxy

@@ -394,8 +394,9 @@ void TestMoney::pauseAll()
 
 void TestMoney::unboundedParts()
 {
-    const std::string body = R"({"model":"auto","messages":[{"role":"user","content":[{"type":"file",)"
-                             R"("file":{"file_id":"f1"}},{"type":"text","text":"Read it."}]}]})";
+    const std::string body
+        = R"({"model":"auto","messages":[{"role":"user","content":[{"type":"file",)"
+          R"("file":{"file_id":"f1"}},{"type":"text","text":"Read it."}]}]})";
     TestHouse capped;
     const auto reply = capped.chat(body);
     QCOMPARE(reply.status, 400);

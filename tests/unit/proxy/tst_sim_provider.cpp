@@ -194,9 +194,6 @@ void TestSimProvider::promptFormula()
     request.toolsText = "hello world";
     request.messages[0].toolCallText = "hello";
     QCOMPARE(promptTokensAtMost(request, "o200k_base", 0), 3 + 3 + 2 + 1 + 2 + 1);
-    QVERIFY(!hasUnboundedParts(request));
-    request.messages[0].audioParts = 1;
-    QVERIFY(hasUnboundedParts(request));
 }
 
 QTEST_GUILESS_MAIN(TestSimProvider)
