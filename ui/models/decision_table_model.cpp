@@ -16,6 +16,7 @@ namespace {
 
 /// Single rows looked up after one announcement; more wait for the next reload.
 constexpr int lateRowsMax = 64;
+constexpr std::size_t pendingMax = 2'000;
 
 QString modelWords(const activity::Decision& row)
 {
@@ -138,6 +139,7 @@ void DecisionTableModel::setFilter(const activity::Filter& filter)
 void DecisionTableModel::reload()
 {
     const auto generation = ++m_generation;
+    ++m_moreGeneration;
     m_loading = true;
     m_loadingMore = false;
     m_fetch(QStringLiteral("activity-top"), query({}, pageRows),
@@ -152,6 +154,9 @@ void DecisionTableModel::reload()
                 return;
             }
             self->replaceRows(std::move(*page));
+            if (!self->m_pending.empty()) {
+                self->refreshTop({}); // logged while the page was on its way
+            }
         });
 }
 
@@ -178,11 +183,11 @@ void DecisionTableModel::fetchMore(const QModelIndex& parent)
         return;
     }
     m_loadingMore = true;
-    const auto generation = m_generation;
+    const auto generation = m_moreGeneration;
     m_fetch(QStringLiteral("activity-more"), query(m_rows.back().id, pageRows),
         [guard = QPointer(this), generation](Result<activity::Page> page) {
             auto* const self = guard.data(); // one look: the compiler cannot know it stays
-            if (self == nullptr || generation != self->m_generation) {
+            if (self == nullptr || generation != self->m_moreGeneration) {
                 return;
             }
             self->m_loadingMore = false;
@@ -214,14 +219,19 @@ void DecisionTableModel::appendPage(activity::Page page)
 
 void DecisionTableModel::refreshTop(const std::vector<DecisionId>& appended)
 {
+    // Kept until an answer that was asked for after them: an earlier one may not hold them.
+    m_pending.insert(m_pending.end(), appended.begin(), appended.end());
+    if (m_pending.size() > pendingMax) {
+        m_pending.erase(m_pending.begin(), m_pending.end() - std::ptrdiff_t(pendingMax));
+    }
     if (m_loading) {
         return;
     }
     const int limit
-        = std::clamp(int(appended.size()) + pageRows, pageRows, int(limits::pageRowsMax));
+        = std::clamp(int(m_pending.size()) + pageRows, pageRows, int(limits::pageRowsMax));
     const auto generation = m_generation;
     m_fetch(QStringLiteral("activity-follow"), query({}, limit),
-        [guard = QPointer(this), generation, appended](Result<activity::Page> page) {
+        [guard = QPointer(this), generation, asked = m_pending](Result<activity::Page> page) {
             auto* const self = guard.data(); // one look: the compiler cannot know it stays
             if (self == nullptr || generation != self->m_generation) {
                 return;
@@ -230,17 +240,26 @@ void DecisionTableModel::refreshTop(const std::vector<DecisionId>& appended)
                 Q_EMIT self->failed(toQt(page.error().text()));
                 return;
             }
-            const auto below = page->more ? page->rows.back().id : DecisionId{};
-            self->mergeTop(std::move(*page));
-            self->fetchLate(appended, below);
+            self->takeTop(std::move(*page), asked);
         });
+}
+
+void DecisionTableModel::takeTop(activity::Page page, std::vector<DecisionId> asked)
+{
+    std::sort(asked.begin(), asked.end());
+    std::erase_if(m_pending,
+        [&](DecisionId id) { return std::binary_search(asked.begin(), asked.end(), id); });
+    const auto below = page.more ? page.rows.back().id : DecisionId{};
+    mergeTop(std::move(page));
+    fetchLate(asked, below);
 }
 
 void DecisionTableModel::fetchLate(const std::vector<DecisionId>& appended, DecisionId below)
 {
     int left = lateRowsMax;
     for (const auto id : appended) {
-        const bool late = id < below && !m_rows.empty() && id > m_rows.back().id && rowOf(id) < 0;
+        const bool loaded = !m_rows.empty() && (id > m_rows.back().id || !m_more);
+        const bool late = id < below && loaded && rowOf(id) < 0;
         if (!late || --left < 0) {
             continue;
         }
@@ -315,7 +334,7 @@ void DecisionTableModel::trim()
     // A page on its way belongs below rows that are gone now.
     if (m_loadingMore) {
         m_loadingMore = false;
-        ++m_generation;
+        ++m_moreGeneration;
     }
     endRemoveRows();
 }

@@ -83,6 +83,7 @@ private:
     [[nodiscard]] activity::PageQuery query(DecisionId before, int limit) const;
     void replaceRows(activity::Page page);
     void appendPage(activity::Page page);
+    void takeTop(activity::Page page, std::vector<DecisionId> asked);
     void mergeTop(activity::Page page);
     void fetchLate(const std::vector<DecisionId>& appended, DecisionId below);
     [[nodiscard]] std::size_t mergeRun(activity::Page& page, std::size_t first, std::size_t at);
@@ -93,7 +94,9 @@ private:
     Fetch m_fetch;
     activity::Filter m_filter;
     std::deque<activity::Decision> m_rows; ///< newest first
-    quint64 m_generation = 0;
+    std::vector<DecisionId> m_pending; ///< announced, not yet looked for
+    quint64 m_generation = 0; ///< of the filter
+    quint64 m_moreGeneration = 0; ///< of the end of the list
     int m_lateSlot = 0;
     bool m_more = false;
     bool m_loading = false;

@@ -89,6 +89,7 @@ std::vector<DecisionId> ids(std::int64_t first, std::int64_t last)
 struct FakeLog {
     std::vector<activity::Decision> rows; ///< oldest first
     bool answerNow = true;
+    bool readEarly = false; ///< a late answer holds what was there when it was asked for
     std::vector<std::function<void()>> waiting;
     int asked = 0;
 
@@ -97,7 +98,9 @@ struct FakeLog {
         return [this](const QString&, const activity::PageQuery& query,
                    DecisionTableModel::Answer answer) {
             ++asked;
-            auto work = [this, query, answer] { answer(page(query)); };
+            auto work = [this, query, answer, early = page(query), readEarly = readEarly] {
+                answer(readEarly ? early : page(query));
+            };
             if (answerNow) {
                 work();
             } else {
@@ -156,6 +159,7 @@ private Q_SLOTS:
     void decisionsPageInOrder();
     void decisionsFollow();
     void decisionsIgnoreLateAnswers();
+    void nothingIsMissedWhileLoading();
     void decisionsMergeLateBirths();
     void decisionsFindVeryLateBirths();
     void decisionsTrimWhileFollowing();
@@ -449,6 +453,36 @@ void TestConsoleModels::decisionsIgnoreLateAnswers()
     log.waiting.front()();
     QCOMPARE(model.rowCount(), 100);
     QVERIFY(model.canFetchMore({}));
+}
+
+void TestConsoleModels::nothingIsMissedWhileLoading()
+{
+    FakeLog log;
+    for (int id = 1; id <= 5; ++id) {
+        log.rows.push_back(decision(id));
+    }
+    DecisionTableModel model(log.fetch());
+    QAbstractItemModelTester tester(&model, Mode::Fatal);
+    tester.setUseFetchMore(false);
+    // The first page was read before the row was logged, and answers after it was announced.
+    log.answerNow = false;
+    log.readEarly = true;
+    model.reload();
+    log.rows.push_back(decision(6));
+    model.refreshTop(ids(6, 6));
+    QCOMPARE(log.waiting.size(), std::size_t(1));
+    log.answerNow = true;
+    log.waiting.front()();
+    QCOMPARE(model.rowCount(), 6);
+    // The first look is dropped for a newer one, as the service does with a slot.
+    log.answerNow = false;
+    log.waiting.clear();
+    log.rows.push_back(decision(7));
+    model.refreshTop(ids(7, 7));
+    log.rows.push_back(decision(8));
+    model.refreshTop(ids(8, 8));
+    log.waiting.back()();
+    QCOMPARE(model.rowCount(), 8);
 }
 
 void TestConsoleModels::decisionsMergeLateBirths()
