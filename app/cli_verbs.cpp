@@ -6,10 +6,10 @@
 #include "app/local_verbs.h"
 #include "app/serve.h"
 
+#include <QtGlobal>
 #include <boost/json/serialize.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 
 namespace headgate::app {
@@ -80,8 +80,8 @@ Result<void> takeProviderKey(boost::json::object& args)
         std::getline(std::cin, key);
     } else if (name != nullptr) {
         const std::string variable(name->as_string());
-        const char* value = std::getenv(variable.c_str());
-        if (value == nullptr || *value == '\0') {
+        const std::string value = qEnvironmentVariable(variable.c_str()).toStdString();
+        if (value.empty()) {
             return Error(ErrorCode::NotFound, "The environment variable " + variable + " is empty.",
                 "Set it to the provider's key.");
         }

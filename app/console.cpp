@@ -15,23 +15,18 @@
 #include <QSocketNotifier>
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 namespace headgate::app {
 
 namespace {
 
-bool isSet(const char* variable)
-{
-    const char* value = std::getenv(variable);
-    return value != nullptr && *value != '\0';
-}
-
 /// Qt would abort without a word that helps.
 bool hasDisplay()
 {
-    return isSet("DISPLAY") || isSet("WAYLAND_DISPLAY") || isSet("QT_QPA_PLATFORM");
+    return !qEnvironmentVariableIsEmpty("DISPLAY")
+        || !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY")
+        || !qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM");
 }
 
 /// In a window too: a console started from a menu has no terminal.

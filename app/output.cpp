@@ -162,14 +162,11 @@ void Output::printFields(const boost::json::object& row) const
     for (const auto& member : row) {
         const auto& value = member.value();
         // Nested values are for programs; people get them indented below their name.
-        const bool nested = value.is_object()
-            || (value.is_array()
-                && std::any_of(value.get_array().begin(), value.get_array().end(),
-                    [](const boost::json::value& item) { return item.is_structured(); }));
+        const bool nested = (value.is_array()
+            && std::any_of(value.get_array().begin(), value.get_array().end(),
+                [](const boost::json::value& item) { return item.is_structured(); }));
         const std::string name = padded(title(std::string(member.key())), width + 2);
         if (!nested) {
-            std::printf("%s%s\n", name.c_str(), plainText(value).c_str());
-        } else if (value.is_object()) {
             std::printf("%s%s\n", name.c_str(), plainText(value).c_str());
         } else {
             std::printf("%s\n", title(std::string(member.key())).c_str());

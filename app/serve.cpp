@@ -7,12 +7,12 @@
 #include "app/signals.h"
 #include "core/base/limits.h"
 
+#include <QtGlobal>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <unistd.h>
 
@@ -95,8 +95,9 @@ Result<service::ServiceOptions> serviceOptionsFromEnvironment()
 {
     service::ServiceOptions options;
     options.home = service::defaultHome();
-    if (const char* latency = std::getenv("HEADGATE_SIM_LATENCY"); latency != nullptr) {
-        const auto permille = parseNumber(latency, 1'000'000);
+    if (qEnvironmentVariableIsSet("HEADGATE_SIM_LATENCY")) {
+        const auto permille
+            = parseNumber(qEnvironmentVariable("HEADGATE_SIM_LATENCY").toStdString(), 1'000'000);
         if (!permille) {
             return Error(ErrorCode::InvalidArgument,
                 "HEADGATE_SIM_LATENCY (permille of the real latency): " + permille.error().message);
