@@ -228,27 +228,8 @@ QWidget* BudgetsPage::buildHead()
     return head;
 }
 
-void BudgetsPage::buildDetail()
+QWidget* BudgetsPage::buildRefusals()
 {
-    auto* card = new Card(m_splitter);
-    auto* outer = new QHBoxLayout(card);
-    outer->setContentsMargins(1, 1, 1, 1);
-    auto* left = new QWidget(card);
-    left->setFixedWidth(340);
-    auto* leftLayout = new QVBoxLayout(left);
-    leftLayout->setContentsMargins(0, Theme::space3, 0, 0);
-    leftLayout->setSpacing(0);
-    m_detailTitle = headingLabel(tr("No pool chosen"), 2, left);
-    m_detailTitle->setContentsMargins(Theme::space4, 0, Theme::space4, 0);
-    m_detailTitle->setWordWrap(true);
-    leftLayout->addWidget(m_detailTitle);
-    m_numbers = new DetailView(left);
-    m_numbers->setObjectName(QStringLiteral("poolNumbers"));
-    leftLayout->addWidget(m_numbers, 1);
-    outer->addWidget(left);
-    m_tabs = new QTabWidget(card);
-    m_tabs->setObjectName(QStringLiteral("poolTabs"));
-    m_tabs->setDocumentMode(true);
     m_refusals = new DecisionTableModel(
         [this](const QString& slot, const activity::PageQuery& query,
             DecisionTableModel::Answer answer) {
@@ -270,7 +251,31 @@ void BudgetsPage::buildDetail()
     connect(refusals, &QTableView::activated, this, [this](const QModelIndex& index) {
         this->context().openDecision(m_refusals->decisionAt(index.row()).id);
     });
-    m_tabs->addTab(refusals, tr("Refusals"));
+    return refusals;
+}
+
+void BudgetsPage::buildDetail()
+{
+    auto* card = new Card(m_splitter);
+    auto* outer = new QHBoxLayout(card);
+    outer->setContentsMargins(1, 1, 1, 1);
+    auto* left = new QWidget(card);
+    left->setFixedWidth(340);
+    auto* leftLayout = new QVBoxLayout(left);
+    leftLayout->setContentsMargins(0, Theme::space3, 0, 0);
+    leftLayout->setSpacing(0);
+    m_detailTitle = headingLabel(tr("No pool chosen"), 2, left);
+    m_detailTitle->setContentsMargins(Theme::space4, 0, Theme::space4, 0);
+    m_detailTitle->setWordWrap(true);
+    leftLayout->addWidget(m_detailTitle);
+    m_numbers = new DetailView(left);
+    m_numbers->setObjectName(QStringLiteral("poolNumbers"));
+    leftLayout->addWidget(m_numbers, 1);
+    outer->addWidget(left);
+    m_tabs = new QTabWidget(card);
+    m_tabs->setObjectName(QStringLiteral("poolTabs"));
+    m_tabs->setDocumentMode(true);
+    m_tabs->addTab(buildRefusals(), tr("Refusals"));
     auto* journalPane = new QWidget(m_tabs);
     auto* journalLayout = new QVBoxLayout(journalPane);
     journalLayout->setContentsMargins(0, 0, 0, Theme::space1);

@@ -44,6 +44,7 @@ public Q_SLOTS:
 private:
     void buildTree();
     void buildActions();
+    QWidget* buildRefusals();
     void buildDetail();
     QWidget* buildHead();
     void refresh();

@@ -130,6 +130,25 @@ QWidget* CatalogPage::buildProviders()
     return pane;
 }
 
+void CatalogPage::connectEdits()
+{
+    connect(m_models, &CatalogModel::priceEdited, this, &CatalogPage::editPrice);
+    connect(m_models, &CatalogModel::tierEdited, this, [this](const QString& id, int tier) {
+        if (const auto* found = model(id)) {
+            auto changed = *found;
+            changed.tier = tier;
+            editModel(tr("Tier of %1: %2 → %3").arg(id).arg(found->tier).arg(tier), changed);
+        }
+    });
+    connect(m_models, &CatalogModel::enabledEdited, this, [this](const QString& id, bool enabled) {
+        if (const auto* found = model(id)) {
+            auto changed = *found;
+            changed.enabled = enabled;
+            editModel(enabled ? tr("Enable %1").arg(id) : tr("Disable %1").arg(id), changed);
+        }
+    });
+}
+
 QWidget* CatalogPage::buildModels()
 {
     auto* pane = new QWidget(this);
@@ -157,21 +176,7 @@ QWidget* CatalogPage::buildModels()
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
     setColumnWidths(
         m_modelTable->horizontalHeader(), {-140, 82, 50, 78, 68, 70, 84, 90, 102, 102, 92, 76});
-    connect(m_models, &CatalogModel::priceEdited, this, &CatalogPage::editPrice);
-    connect(m_models, &CatalogModel::tierEdited, this, [this](const QString& id, int tier) {
-        if (const auto* found = model(id)) {
-            auto changed = *found;
-            changed.tier = tier;
-            editModel(tr("Tier of %1: %2 → %3").arg(id).arg(found->tier).arg(tier), changed);
-        }
-    });
-    connect(m_models, &CatalogModel::enabledEdited, this, [this](const QString& id, bool enabled) {
-        if (const auto* found = model(id)) {
-            auto changed = *found;
-            changed.enabled = enabled;
-            editModel(enabled ? tr("Enable %1").arg(id) : tr("Disable %1").arg(id), changed);
-        }
-    });
+    connectEdits();
     m_history = addViewAction(m_modelTable,
         {"priceHistory", tr("Price history…"), QStringLiteral("clock"), [this] { showHistory(); }});
     m_removeModel = addViewAction(m_modelTable,

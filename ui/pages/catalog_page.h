@@ -37,6 +37,7 @@ public Q_SLOTS:
 
 private:
     QWidget* buildProviders();
+    void connectEdits();
     QWidget* buildModels();
     void refresh();
     void refreshActions();
