@@ -675,7 +675,7 @@ Result<DryRun> Service::dryRun(const std::string& body, const ledger::Identity& 
     input.logprobs = request->logprobs;
     input.nowUs = m_impl->clock.nowUs();
     input.inputTokensAtMost = [&request](const std::string& family) {
-        return proxy::promptTokensAtMost(*request, family, proxy::imageTokensAtMost);
+        return proxy::promptTokensAtMost(*request, family, 0); // the plan adds images
     };
     input.budget = [&](const ledger::Target& target) {
         return m_impl->ledger ? m_impl->ledger->view(input.identity, target) : ledger::BudgetView();
