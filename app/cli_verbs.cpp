@@ -6,7 +6,7 @@
 #include "app/local_verbs.h"
 #include "app/serve.h"
 
-#include <QtGlobal>
+#include <QString>
 #include <boost/json/serialize.hpp>
 
 #include <cstdio>

@@ -7,7 +7,7 @@
 #include "app/signals.h"
 #include "core/base/limits.h"
 
-#include <QtGlobal>
+#include <QString>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
