@@ -217,14 +217,18 @@ void TestConsolePages::aPoolRefusesAndIsRaised()
     QTest::keyClick(&activity, Qt::Key_Escape);
     QVERIFY(!child<QWidget>(&activity, "decisionDrawer")->isVisible());
 
-    auto* refusals = child<QTableView>(&budgets, "poolRefusals");
-    for (const auto& state : bench.service->poolStates()) {
-        if (state.pool.name == "team-search-day") {
-            QTRY_VERIFY((budgets.showPool(state.pool.id), true));
-            QTRY_COMPARE_WITH_TIMEOUT(refusals->model()->rowCount(), 1, patienceMs);
-        }
-    }
     auto* tree = child<QTreeView>(&budgets, "poolTree");
+    const auto chosen = [&] {
+        for (const auto& state : bench.service->poolStates()) {
+            if (state.pool.name == "team-search-day") {
+                budgets.showPool(state.pool.id);
+            }
+        }
+        return tree->currentIndex().siblingAtColumn(0).data().toString();
+    };
+    QTRY_COMPARE_WITH_TIMEOUT(chosen(), QStringLiteral("team-search-day"), patienceMs);
+    auto* refusals = child<QTableView>(&budgets, "poolRefusals");
+    QTRY_COMPARE_WITH_TIMEOUT(refusals->model()->rowCount(), 1, patienceMs);
     budgets.activateWindow();
     QVERIFY(QTest::qWaitForWindowActive(&budgets));
     child<QAction>(tree, "editCap")->trigger();
