@@ -11,9 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 namespace headgate::activity {
@@ -62,7 +62,8 @@ void scanInto(const std::string& path, SpillFile::Content& content)
 
 Error ioError(const std::string& path, int code)
 {
-    return Error(ErrorCode::Io, path + " cannot be written: " + std::strerror(code) + ".",
+    return Error(ErrorCode::Io,
+        path + " cannot be written: " + std::generic_category().message(code) + ".",
         "Check that the disk is not full and that the folder may be written to.");
 }
 

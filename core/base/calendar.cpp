@@ -6,6 +6,7 @@
 #include <QTimeZone>
 
 #include <algorithm>
+#include <set>
 
 namespace headgate {
 
@@ -83,7 +84,11 @@ bool isKnownZone(std::string_view zone)
 std::string systemZone()
 {
     const QByteArray id = QTimeZone::systemTimeZoneId();
-    return id.isEmpty() || !QTimeZone(id).isValid() ? "UTC" : id.toStdString();
+    // One name for UTC everywhere: systems and containers say it in several ways.
+    static const std::set<QByteArray> utcNames{"Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu",
+        "Etc/GMT", "UCT", "Universal", "Zulu", "GMT"};
+    const bool utc = id.isEmpty() || utcNames.count(id) > 0 || !QTimeZone(id).isValid();
+    return utc ? "UTC" : id.toStdString();
 }
 
 int utcOffsetSeconds(TimeUs at, std::string_view zone)

@@ -25,7 +25,7 @@ std::int64_t SystemClock::monotonicUs() const
 std::string toIso8601(TimeUs at)
 {
     using namespace std::chrono;
-    const sys_time<microseconds> moment {microseconds(at)};
+    const sys_time<microseconds> moment{microseconds(at)};
     const auto day = floor<days>(moment);
     const year_month_day date(day);
     const hh_mm_ss<microseconds> time(moment - day);

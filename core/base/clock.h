@@ -37,10 +37,7 @@ public:
 
 class ManualClock final : public Clock {
 public:
-    explicit ManualClock(TimeUs startUs = 1'790'000'000'000'000)
-        : m_nowUs(startUs)
-    {
-    }
+    explicit ManualClock(TimeUs startUs = 1'790'000'000'000'000) : m_nowUs(startUs) { }
     [[nodiscard]] TimeUs nowUs() const override { return m_nowUs.load(); }
     [[nodiscard]] std::int64_t monotonicUs() const override { return m_monotonicUs.load(); }
     /// Both clocks move on.
@@ -54,7 +51,7 @@ public:
 
 private:
     std::atomic<TimeUs> m_nowUs;
-    std::atomic<std::int64_t> m_monotonicUs {0};
+    std::atomic<std::int64_t> m_monotonicUs{0};
 };
 
 /// "2026-11-22T02:44:23.123456Z".

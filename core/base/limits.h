@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// Every bound on what one party can make another keep, each with its reason. Units are in the names.
+// Every bound on what one party can make another keep, each with its reason. Units are in the
+// names.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,9 @@ inline constexpr std::size_t bodyBytesTotalMax = 512 * 1024 * 1024;
 /// A client must finish its head, and its body, at no less than this pace.
 inline constexpr int headTimeoutMs = 10'000;
 inline constexpr int bodyTimeoutMs = 60'000;
+/// A refused request's body is read and thrown away up to here, so that its sender gets to read the
+/// answer; who sends more has it reset.
+inline constexpr std::size_t lingerBytesMax = 8 * 1024 * 1024;
 /// An idle keep-alive connection costs a socket.
 inline constexpr int keepAliveIdleMs = 75'000;
 /// A client that does not read its answer for this long is gone.
@@ -37,6 +41,8 @@ inline constexpr int idleTimeoutMs = 120'000;
 /// After the client left, the provider is read on for its usage this long.
 inline constexpr int drainTimeoutMs = 30'000;
 inline constexpr std::size_t answerBytesMax = 256 * 1024 * 1024;
+/// Text of an answer kept for an estimate when usage is missing; 4 MiB is a million tokens.
+inline constexpr std::size_t textKeptBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t sseLineBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t relayBufferBytes = 16 * 1024;
 inline constexpr std::size_t upstreamIdlePerHostMax = 256;
@@ -54,6 +60,15 @@ inline constexpr std::size_t ledgerBatchMax = 512;
 inline constexpr int inFlightWaitMs = 15'000;
 inline constexpr int holdTtlMs = 120'000;
 inline constexpr std::size_t poolsMax = 10'000;
+/// Ended holds kept to answer a repeated request id and to add up one operation: a minute at two
+/// thousand requests a second, some 25 MB.
+inline constexpr std::size_t endedHoldsMax = 131'072;
+/// Interned account sets kept; a forgotten one is simply made again.
+inline constexpr std::size_t accountSetsInMemoryMax = 65'536;
+/// Accounts kept in memory (some 60 MB); idle ones beyond it are read again when needed.
+inline constexpr std::size_t accountsInMemoryMax = 262'144;
+/// Accounts of one pool that are read at start; others are read when they are first used.
+inline constexpr int accountsLoadedMax = 100'000;
 
 // --- activity
 inline constexpr std::size_t activityQueueMax = 65'536;

@@ -50,10 +50,7 @@ public:
     constexpr auto operator<=>(const Money&) const = default;
 
 private:
-    constexpr explicit Money(std::int64_t nano)
-        : m_nano(nano)
-    {
-    }
+    constexpr explicit Money(std::int64_t nano) : m_nano(nano) { }
     std::int64_t m_nano = 0;
 };
 
@@ -62,7 +59,8 @@ class Price {
 public:
     constexpr Price() = default;
     [[nodiscard]] static constexpr Price fromPico(std::int64_t pico) { return Price(pico); }
-    /// Reads dollars per million tokens: "0.15", "$2.5". At most six decimals. Negative is an error.
+    /// Reads dollars per million tokens: "0.15", "$2.5". At most six decimals. Negative is an
+    /// error.
     [[nodiscard]] static Result<Price> parsePerMillion(std::string_view text);
 
     [[nodiscard]] constexpr std::int64_t pico() const { return m_pico; }
@@ -71,10 +69,7 @@ public:
     constexpr auto operator<=>(const Price&) const = default;
 
 private:
-    constexpr explicit Price(std::int64_t pico)
-        : m_pico(pico)
-    {
-    }
+    constexpr explicit Price(std::int64_t pico) : m_pico(pico) { }
     std::int64_t m_pico = 0;
 };
 

@@ -35,9 +35,9 @@ struct Error {
 
     Error() = default;
     Error(ErrorCode errorCode, std::string what, std::string fix = {})
-        : code(errorCode)
-        , message(std::move(what))
-        , remedy(std::move(fix))
+        : code(errorCode),
+          message(std::move(what)),
+          remedy(std::move(fix))
     {
     }
 

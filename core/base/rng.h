@@ -11,10 +11,7 @@ namespace headgate {
 
 class Rng {
 public:
-    explicit constexpr Rng(std::uint64_t seed)
-        : m_state(seed)
-    {
-    }
+    explicit constexpr Rng(std::uint64_t seed) : m_state(seed) { }
     constexpr std::uint64_t next()
     {
         m_state += 0x9E3779B97F4A7C15ULL;

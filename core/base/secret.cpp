@@ -32,7 +32,7 @@ std::string toHex(const unsigned char* bytes, std::size_t size)
 } // namespace
 
 Secret::Secret(Secret&& other) noexcept
-    : m_value(other.m_value)
+    : m_value(other.m_value) // NOLINT(performance-move-constructor-init): see below
 {
     // A copy and a wipe: moving a short string would leave its bytes in the old object.
     sodium_memzero(other.m_value.data(), other.m_value.size());
@@ -63,7 +63,7 @@ std::string Secret::hint() const
 std::string strongHashHex(std::string_view bytes)
 {
     ensureSodium();
-    std::array<unsigned char, crypto_generichash_BYTES> hash {};
+    std::array<unsigned char, crypto_generichash_BYTES> hash{};
     crypto_generichash(hash.data(), hash.size(),
         reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), nullptr, 0);
     return toHex(hash.data(), hash.size());

@@ -13,10 +13,7 @@ namespace headgate {
 class Secret {
 public:
     Secret() = default;
-    explicit Secret(std::string value)
-        : m_value(std::move(value))
-    {
-    }
+    explicit Secret(std::string value) : m_value(std::move(value)) { }
     Secret(Secret&& other) noexcept;
     Secret& operator=(Secret&& other) noexcept;
     Secret(const Secret&) = delete;

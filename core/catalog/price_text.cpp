@@ -183,7 +183,7 @@ Result<std::int64_t> scaledDecimalUp(std::string_view decimal, int scale)
     if (!split) {
         return split.error();
     }
-    const Digits parts = *split;
+    const Digits& parts = split.value();
     std::string digits = parts.digits;
     const std::int64_t shift = parts.exponent + scale;
     bool rest = false;

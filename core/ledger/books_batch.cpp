@@ -3,6 +3,7 @@
 #include "core/ledger/books.h"
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
 
 #include <fmt/format.h>
 
@@ -13,13 +14,6 @@ namespace headgate::ledger {
 
 namespace {
 
-/// Ended holds kept to answer a repeated request id and to add up one operation: a minute at two
-/// thousand requests a second, some 25 MB.
-constexpr std::size_t endedHoldsMax = 131'072;
-/// Interned account sets kept; a forgotten one is simply made again.
-constexpr std::size_t setsInMemoryMax = 65'536;
-/// Accounts kept in memory (some 60 MB); idle ones beyond it are read again when needed.
-constexpr std::size_t accountsInMemoryMax = 262'144;
 constexpr std::int64_t accountIdleUs = usPerHour;
 
 constexpr std::array thresholdPercents{50, 75, 90, 100};
@@ -181,8 +175,8 @@ void Books::raiseThreshold(Account& account)
             ? fmt::format("Pool \"{}\"", pool.name)
             : fmt::format("Pool \"{}\", {}", pool.name, account.key.value);
         m_events.push_back({LedgerEvent::Kind::Threshold, pool.id,
-            fmt::format("{} has spent {} of {} ({} %).", where, account.balance.settled.toDisplay(),
-                limit->toDisplay(), reached),
+            fmt::format("{} has passed {} %: {} of {} spent.", where, reached,
+                account.balance.settled.toDisplay(), limit->toDisplay()),
             reached});
     }
     account.threshold = reached;
@@ -275,14 +269,14 @@ void Books::endBatch()
     m_batchEvents.clear();
     m_openHoldsBefore = m_openHolds;
     m_heldTotalBefore = m_heldTotal;
-    if (m_sets.size() > setsInMemoryMax) {
+    if (m_sets.size() > limits::accountSetsInMemoryMax) {
         m_sets.clear();
     }
 }
 
 void Books::forgetOldHolds()
 {
-    while (m_ended.size() > endedHoldsMax) {
+    while (m_ended.size() > limits::endedHoldsMax) {
         const auto found = m_recent.find(m_ended.front());
         m_ended.pop_front();
         if (found == m_recent.end()) {
@@ -300,7 +294,7 @@ void Books::forgetOldHolds()
 void Books::dropIdle()
 {
     const std::scoped_lock lock(m_mutex);
-    const bool isCrowded = m_accounts.size() > accountsInMemoryMax;
+    const bool isCrowded = m_accounts.size() > limits::accountsInMemoryMax;
     const TimeUs now = currentTime();
     for (const auto& [id, entry] : m_pools) {
         static_cast<void>(spanOf(*entry, now)); // only brings the cached span up to date

@@ -13,9 +13,6 @@ namespace headgate::ledger {
 
 namespace {
 
-/// Accounts of one pool that are read at start; others are read when they are first used.
-constexpr int accountsLoadedMax = 100'000;
-
 Error invalid(const Pool& pool, std::string_view why, std::string remedy = {})
 {
     return Error(ErrorCode::InvalidArgument, fmt::format("Pool \"{}\": {}.", pool.name, why),
@@ -139,7 +136,8 @@ Result<void> Books::loadCurrent(PoolEntry& entry, TimeUs at)
     if (!span) {
         return span.error();
     }
-    const auto rows = m_store.loadAccounts(entry.pool.id, (*span).startUs, accountsLoadedMax);
+    const auto rows
+        = m_store.loadAccounts(entry.pool.id, (*span).startUs, limits::accountsLoadedMax);
     if (!rows) {
         return rows.error();
     }

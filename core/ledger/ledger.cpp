@@ -147,12 +147,12 @@ struct SqliteLedger::Impl {
     void decide(Op op, std::vector<Decided>& decided);
     bool storeBatch(std::size_t operations);
     void failBatch(std::vector<Decided>& decided);
-    void runCommand(CommandOp command);
+    void runCommand(const CommandOp& command);
     bool storeWorksAgain();
     void storeFailed(const Error& error);
     void announce();
     void wakeWaiters();
-    void raise(LedgerEvent event);
+    void raise(const LedgerEvent& event);
     void releaseExpired();
     void housekeep();
     void close(std::deque<Op> rest);
@@ -265,7 +265,7 @@ void SqliteLedger::Impl::process(std::deque<Op>& ops)
             decideAndStore(std::exchange(batch, {}));
         }
         if (commandOp != nullptr) {
-            runCommand(std::move(*commandOp));
+            runCommand(*commandOp);
         }
     }
 }
@@ -381,7 +381,7 @@ bool SqliteLedger::Impl::storeWorksAgain()
     return true;
 }
 
-void SqliteLedger::Impl::runCommand(CommandOp command)
+void SqliteLedger::Impl::runCommand(const CommandOp& command)
 {
     if (mismatch || failure) {
         command.done(mismatch ? *mismatch : *failure);
@@ -401,7 +401,7 @@ void SqliteLedger::Impl::runCommand(CommandOp command)
     announce();
 }
 
-void SqliteLedger::Impl::raise(LedgerEvent event)
+void SqliteLedger::Impl::raise(const LedgerEvent& event)
 {
     if (options.onEvent) {
         options.onEvent(event);
@@ -411,8 +411,8 @@ void SqliteLedger::Impl::raise(LedgerEvent event)
 /// After a commit, and with no lock held: others may call back into the ledger.
 void SqliteLedger::Impl::announce()
 {
-    for (LedgerEvent& event : books.takeEvents()) {
-        raise(std::move(event));
+    for (const LedgerEvent& event : books.takeEvents()) {
+        raise(event);
     }
     if (books.takeMoneyReturned()) {
         wakeWaiters();
@@ -575,7 +575,8 @@ Result<void> SqliteLedger::Impl::command(std::function<Result<void>(Books&)> run
     }
     std::promise<Result<void>> promise;
     auto outcome = promise.get_future();
-    push(CommandOp{std::move(run), [&promise](Result<void> done) { promise.set_value(done); }},
+    push(CommandOp{std::move(run),
+             [&promise](const Result<void>& done) { promise.set_value(done); }},
         false);
     return outcome.get();
 }

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #ifdef _WIN32
@@ -74,7 +74,8 @@ Result<StoreLock> StoreLock::acquire(const std::string& path)
     StoreLock lock;
     lock.m_fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock.m_fd < 0) {
-        return Error(ErrorCode::Io, fmt::format("{} cannot be opened: {}.", name, strerror(errno)),
+        return Error(ErrorCode::Io,
+            fmt::format("{} cannot be opened: {}.", name, std::generic_category().message(errno)),
             "Check that the folder exists and that you may write to it.");
     }
     if (::flock(lock.m_fd, LOCK_EX | LOCK_NB) != 0) {

@@ -27,7 +27,6 @@ constexpr std::size_t readAheadBytesMax = limits::headBytesMax;
 constexpr int lingerMs = 2'000;
 /// At shutdown: time for the last words to a client that still reads.
 constexpr int lastWordsMs = 1'000;
-constexpr std::size_t lingerBytesMax = 8 * 1024 * 1024;
 
 wire::Refusal plainRefusal(wire::RefusalKind kind, std::string message)
 {
@@ -442,7 +441,7 @@ asio::awaitable<void> Connection::linger()
     m_socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     setDeadline(lingerMs);
     std::size_t thrown = 0;
-    while (!m_gone && thrown < lingerBytesMax) {
+    while (!m_gone && thrown < limits::lingerBytesMax) {
         thrown += m_in.size();
         m_in.clear();
         watch();

@@ -156,7 +156,7 @@ private:
     [[nodiscard]] Money baseline() const;
     [[nodiscard]] Headers successHeaders(bool whole) const;
     [[nodiscard]] Headers baseHeaders() const;
-    void setFailure(Status status, int httpStatus, std::string error);
+    void setFailure(Status status, int httpStatus, const std::string& error);
 
     ExchangeEnv m_env;
     ExchangeRequest m_request;
@@ -958,7 +958,7 @@ asio::awaitable<void> Exchange::settle(Charge charge)
     m_decision.cost = m_decision.cost.plusSaturated(attempt.charged);
 }
 
-void Exchange::setFailure(Status status, int httpStatus, std::string error)
+void Exchange::setFailure(Status status, int httpStatus, const std::string& error)
 {
     m_decision.status = status;
     m_decision.httpStatus = httpStatus;

@@ -29,7 +29,7 @@ std::string_view view(BeastView text)
     return {text.data(), text.size()};
 }
 
-Error malformed(std::string what)
+Error malformed(const std::string& what)
 {
     return {ErrorCode::InvalidArgument, "The request is not well-formed HTTP/1.1: " + what + "."};
 }

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <set>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ Error fileError(const std::string& path, const char* doing)
 {
     return {ErrorCode::Io,
         fmt::format("The simulated provider's bill {} cannot be {}: {}.", path, doing,
-            std::strerror(errno)),
+            std::generic_category().message(errno)),
         "Check the folder's permissions and free space."};
 }
 

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace headgate::service {
@@ -31,7 +32,8 @@ sockaddr_un addressOf(const std::string& path)
 Error socketError(const std::string& path, int code)
 {
     return Error(ErrorCode::Io,
-        "The control socket " + path + " cannot be used: " + std::strerror(code) + ".",
+        "The control socket " + path + " cannot be used: " + std::generic_category().message(code)
+            + ".",
         "Check the permissions of the home folder.");
 }
 

@@ -10,8 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 namespace headgate::service {
@@ -67,11 +67,11 @@ Result<void> prepareHome(const std::string& home)
     const std::filesystem::path parent = std::filesystem::path(home).parent_path();
     std::filesystem::create_directories(parent, error);
     if (::mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) {
-        return unwritable(home, std::strerror(errno));
+        return unwritable(home, std::generic_category().message(errno));
     }
     struct stat info { };
     if (::stat(home.c_str(), &info) != 0) {
-        return unwritable(home, std::strerror(errno));
+        return unwritable(home, std::generic_category().message(errno));
     }
     if (!S_ISDIR(info.st_mode)) {
         return unwritable(home, "it is not a folder");
@@ -87,14 +87,14 @@ Result<void> prepareHome(const std::string& home)
             "Run: chmod 700 " + home);
     }
     if (::access(home.c_str(), W_OK | X_OK) != 0) {
-        return unwritable(home, std::strerror(errno));
+        return unwritable(home, std::generic_category().message(errno));
     }
     // Reading is closed to others as well: hashes and spending are nobody else's business.
     if ((info.st_mode & 0077) != 0) {
         static_cast<void>(::chmod(home.c_str(), 0700) == 0);
     }
     if (::mkdir((home + "/logs").c_str(), 0700) != 0 && errno != EEXIST) {
-        return unwritable(home + "/logs", std::strerror(errno));
+        return unwritable(home + "/logs", std::generic_category().message(errno));
     }
     return {};
 }
@@ -103,13 +103,13 @@ Result<HomeLock> HomeLock::take(const HomePaths& paths, int waitMs)
 {
     const int fd = ::open(paths.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return unwritable(paths.home, std::strerror(errno));
+        return unwritable(paths.home, std::generic_category().message(errno));
     }
     HomeLock lock(fd);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(waitMs);
     while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
-            return unwritable(paths.home, std::strerror(errno));
+            return unwritable(paths.home, std::generic_category().message(errno));
         }
         if (std::chrono::steady_clock::now() >= deadline) {
             return Error(ErrorCode::Unavailable,

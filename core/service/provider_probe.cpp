@@ -23,8 +23,8 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace headgate::service {
@@ -109,11 +109,11 @@ std::string Socket::connect(const addrinfo& address)
     close();
     m_fd = ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (m_fd < 0) {
-        return std::strerror(errno);
+        return std::generic_category().message(errno);
     }
     if (::connect(m_fd, address.ai_addr, address.ai_addrlen) != 0) {
         if (errno != EINPROGRESS) {
-            return std::strerror(errno);
+            return std::generic_category().message(errno);
         }
         pollfd waiting{m_fd, POLLOUT, 0};
         if (::poll(&waiting, 1, timeoutSeconds * 1'000) != 1) {
@@ -122,7 +122,7 @@ std::string Socket::connect(const addrinfo& address)
         int code = 0;
         socklen_t size = sizeof code;
         if (::getsockopt(m_fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0 || code != 0) {
-            return std::strerror(code);
+            return std::generic_category().message(code);
         }
     }
     const int flags = ::fcntl(m_fd, F_GETFL);

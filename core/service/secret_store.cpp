@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace headgate::service {
@@ -46,7 +46,7 @@ Result<std::string> readPrivate(const std::string& path)
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return errno == ENOENT ? Error(ErrorCode::NotFound, path + " does not exist.")
-                               : fileError(path, std::strerror(errno));
+                               : fileError(path, std::generic_category().message(errno));
     }
     struct stat info { };
     std::string content;
@@ -74,7 +74,7 @@ Result<void> writePrivate(const std::string& path, std::string_view content)
     ::unlink(temporary.c_str());
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return fileError(temporary, std::strerror(errno));
+        return fileError(temporary, std::generic_category().message(errno));
     }
     const bool written
         = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size())
@@ -82,7 +82,7 @@ Result<void> writePrivate(const std::string& path, std::string_view content)
     const int code = errno;
     ::close(fd);
     if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        const std::string why = std::strerror(written ? errno : code);
+        const std::string why = std::generic_category().message(written ? errno : code);
         ::unlink(temporary.c_str());
         return fileError(path, why);
     }

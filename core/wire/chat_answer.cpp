@@ -12,9 +12,6 @@ namespace headgate::wire {
 
 namespace {
 
-/// Text is kept for an estimate when usage is missing; 4 MB is a million tokens.
-constexpr std::size_t textKeptBytesMax = 4 * 1024 * 1024;
-
 /// Reads one JSON object of an answer: a whole body or the data of one event.
 class AnswerReader {
 public:
@@ -255,7 +252,8 @@ bool AnswerReader::deliver(JsonValue value)
         return false;
     }
     m_facts.textBytes += static_cast<std::int64_t>(view.size());
-    const std::size_t room = textKeptBytesMax - std::min(textKeptBytesMax, m_facts.text.size());
+    const std::size_t room
+        = limits::textKeptBytesMax - std::min(limits::textKeptBytesMax, m_facts.text.size());
     m_facts.text += view.substr(0, room);
     return true;
 }

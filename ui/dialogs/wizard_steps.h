@@ -32,6 +32,8 @@ class WizardStep : public QWidget {
 public:
     WizardStep(Context& context, const QString& heading, const QString& words, QWidget* parent);
     /// Does the step's change; `done(true)` moves on. Nothing to do: moves on at once.
+    // By value because the steps that have a change keep it until the change is answered.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param)
     virtual void commit(std::function<void(bool)> done) { done(true); }
     virtual void enter() { }
     [[nodiscard]] virtual QString nextText() const;

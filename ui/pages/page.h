@@ -14,9 +14,7 @@ namespace headgate::ui {
 class Page : public QWidget {
     Q_OBJECT
 public:
-    explicit Page(Context& context, QWidget* parent = nullptr)
-        : QWidget(parent)
-        , m_context(context)
+    explicit Page(Context& context, QWidget* parent = nullptr) : QWidget(parent), m_context(context)
     {
     }
     [[nodiscard]] virtual QString title() const = 0;

@@ -4,8 +4,8 @@
 
 // Draws Fusion's controls with the theme's tokens: height 30, radius 6, focus ring, slim scroll
 // bars, flat headers and tabs. GUI thread only. Widgets opt into variants with properties:
-// "hgKind" = "primary" | "danger" | "ghost" | "link" on buttons, "hgCard" on frames, "hgProblem" on line
-// edits, "hgRowHeight" on item views.
+// "hgKind" = "primary" | "danger" | "ghost" | "link" on buttons, "hgCard" on frames, "hgProblem" on
+// line edits, "hgRowHeight" on item views.
 
 #include <QProxyStyle>
 
