@@ -135,7 +135,7 @@ void addRunning(Verbs& verbs, CLI::App& root)
             return serve({*address, json});
         });
     verb(verbs, &root, "demo", "Realistic simulated traffic against the running proxy")
-        .option("--rate", "Requests a second (default 2)", readCount)
+        .option("--rate", "Requests a second, 1 to 10000 (default 2)", readCount)
         .option("--seconds", "How long (default: until Ctrl+C)", readCount)
         .local(runDemo);
     verb(verbs, &root, "status", "What runs, what is held, what was spent today");

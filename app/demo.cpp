@@ -131,7 +131,8 @@ int runDemo(const boost::json::object& args, bool json)
     if (!traffic) {
         return fail(traffic.error());
     }
-    constexpr int reportEveryMs = 1'000;
+    // A line a second is fit to be watched; in a log it drowns the rest.
+    const int reportEveryMs = isatty(json ? STDOUT_FILENO : STDERR_FILENO) != 0 ? 1'000 : 5'000;
     std::unique_ptr<service::DemoTraffic> running = std::move(traffic.value());
     while (running->running() && !waitForStop(reportEveryMs)) {
         say("sending", running->counts(), json);

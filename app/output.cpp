@@ -58,6 +58,38 @@ std::string padded(const std::string& text, std::size_t width)
     return have >= width ? text : text + std::string(width - have, ' ');
 }
 
+/// Programs get every field; people need neither a time twice nor a name without a value.
+bool isForPeople(std::string_view field, const boost::json::value& value)
+{
+    const bool empty = value.is_null() || (value.is_string() && value.get_string().empty())
+        || (value.is_array() && value.get_array().empty());
+    return !empty && !field.ends_with("_us");
+}
+
+bool isNested(const boost::json::value& value)
+{
+    return value.is_array()
+        && std::any_of(value.get_array().begin(), value.get_array().end(),
+            [](const boost::json::value& item) { return item.is_structured(); });
+}
+
+/// "x: settled $ 0.00, held $ 0.00": the fields of one nested object, without what says nothing.
+std::string shortLine(const boost::json::object& object)
+{
+    std::string line;
+    for (const auto& member : object) {
+        const auto& value = member.value();
+        const bool off = value.is_bool() && !value.get_bool();
+        if (off || member.key() == "value" || !isForPeople(member.key(), value)) {
+            continue;
+        }
+        line += (line.empty() ? "" : ", ") + title(std::string(member.key())) + " "
+            + plainText(value);
+    }
+    const std::string name = cell(object, "value");
+    return name.empty() ? line : name + ": " + line;
+}
+
 } // namespace
 
 std::string plainText(const boost::json::value& value)
@@ -157,22 +189,24 @@ void Output::printFields(const boost::json::object& row) const
 {
     std::size_t width = 0;
     for (const auto& member : row) {
-        width = std::max(width, member.key().size());
+        width = isForPeople(member.key(), member.value())
+            ? std::max(width, widthOf(title(std::string(member.key()))))
+            : width;
     }
     for (const auto& member : row) {
         const auto& value = member.value();
-        // Nested values are for programs; people get them indented below their name.
-        const bool nested = (value.is_array()
-            && std::any_of(value.get_array().begin(), value.get_array().end(),
-                [](const boost::json::value& item) { return item.is_structured(); }));
-        const std::string name = padded(title(std::string(member.key())), width + 2);
-        if (!nested) {
-            std::printf("%s%s\n", name.c_str(), plainText(value).c_str());
-        } else {
-            std::printf("%s\n", title(std::string(member.key())).c_str());
-            for (const auto& item : value.get_array()) {
-                std::printf("  %s\n", plainText(item).c_str());
-            }
+        if (!isForPeople(member.key(), value)) {
+            continue;
+        }
+        const std::string name = title(std::string(member.key()));
+        if (!isNested(value)) {
+            std::printf("%s%s\n", padded(name, width + 2).c_str(), plainText(value).c_str());
+            continue;
+        }
+        std::printf("%s\n", name.c_str());
+        for (const auto& item : value.get_array()) {
+            std::printf("  %s\n",
+                item.is_object() ? shortLine(item.get_object()).c_str() : plainText(item).c_str());
         }
     }
 }
