@@ -2,10 +2,11 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/routing/facts.h"
 
+#include "core/routing/json_text.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <limits>
 
@@ -63,17 +64,28 @@ void eachField(F& facts, Visitor&& visit)
 
 class Writer {
 public:
-    void operator()(const char* name, TaskType value) { m_object[name] = taskTypeName(value); }
+    explicit Writer(std::string& out) : m_object(out) { }
+    void operator()(const char* name, TaskType value) { m_object.text(name, taskTypeName(value)); }
+    void operator()(const char* name, const std::string& value) { m_object.text(name, value); }
+    void operator()(const char* name, bool value) { m_object.flag(name, value); }
+    void operator()(const char* name, int value) { m_object.integer(name, value); }
+    void operator()(const char* name, std::int64_t value) { m_object.integer(name, value); }
     void operator()(const char* name, const std::vector<std::string>& value)
     {
-        m_object[name] = json::array(value.begin(), value.end());
+        std::string& out = m_object.name(name);
+        out += '[';
+        for (const std::string& element : value) {
+            if (&element != &value.front()) {
+                out += ',';
+            }
+            appendJsonText(out, element);
+        }
+        out += ']';
     }
-    template <typename T>
-    void operator()(const char* name, const T& value)
-    {
-        m_object[name] = value;
-    }
-    json::object m_object;
+    void close() { m_object.close(); }
+
+private:
+    JsonObjectText m_object;
 };
 
 class Reader {
@@ -151,9 +163,12 @@ private:
 
 std::string factsToJson(const Facts& facts)
 {
-    Writer writer;
+    std::string out;
+    out.reserve(1'200); // all names with short values
+    Writer writer(out);
     eachField(facts, writer);
-    return json::serialize(writer.m_object);
+    writer.close();
+    return out;
 }
 
 Result<Facts> factsFromJson(std::string_view text)

@@ -2,10 +2,11 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/routing/plan.h"
 
+#include "core/routing/json_text.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <array>
 #include <limits>
@@ -134,21 +135,24 @@ const char* lostName(Lost lost)
 
 std::string candidatesToJson(const std::vector<Candidate>& candidates)
 {
-    json::array out;
-    out.reserve(candidates.size());
+    std::string out = "[";
     for (const Candidate& candidate : candidates) {
-        json::object object;
-        object["model"] = candidate.model;
-        object["tier"] = candidate.tier;
-        object["lost"] = lostName(candidate.lost);
-        object["why"] = candidate.why;
-        object["input_tokens"] = candidate.inputTokens;
-        object["output_ceiling"] = candidate.outputCeiling;
-        object["bound_usd"] = candidate.bound.toDecimal();
-        object["expected_usd"] = candidate.expected.toDecimal();
-        out.push_back(std::move(object));
+        if (out.size() > 1) {
+            out += ',';
+        }
+        JsonObjectText object(out);
+        object.text("model", candidate.model);
+        object.integer("tier", candidate.tier);
+        object.text("lost", lostName(candidate.lost));
+        object.text("why", candidate.why);
+        object.integer("input_tokens", candidate.inputTokens);
+        object.integer("output_ceiling", candidate.outputCeiling);
+        object.text("bound_usd", candidate.bound.toDecimal());
+        object.text("expected_usd", candidate.expected.toDecimal());
+        object.close();
     }
-    return json::serialize(out);
+    out += ']';
+    return out;
 }
 
 Result<std::vector<Candidate>> candidatesFromJson(std::string_view text)
