@@ -13,6 +13,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -112,12 +113,18 @@ bool ActivityLog::Impl::takeBatch(std::vector<Decision>& batch)
         // The rows that come in the next milliseconds share this commit.
         wake.wait_for(lock, std::chrono::milliseconds(limits::activityFlushMs), urgent);
     }
-    const std::size_t count = std::min(queue.size(), limits::activityBatchMax);
-    for (std::size_t i = 0; i < count; ++i) {
+    const bool goesOn = !queue.empty() || !stopping;
+    if (queue.size() <= limits::activityBatchMax) {
+        std::deque<Decision> taken = std::exchange(queue, {});
+        lock.unlock(); // moving the rows takes longer than those who append should wait
+        batch.assign(std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+        return goesOn;
+    }
+    for (std::size_t i = 0; i < limits::activityBatchMax; ++i) {
         batch.push_back(std::move(queue.front()));
         queue.pop_front();
     }
-    return count > 0 || !stopping;
+    return goesOn;
 }
 
 void ActivityLog::Impl::storeBatch(std::vector<Decision> batch)

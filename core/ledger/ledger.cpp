@@ -551,16 +551,22 @@ void SqliteLedger::Impl::checkpointNowAndThen()
 void SqliteLedger::Impl::push(Op op, bool isBounded)
 {
     bool isClosed = false;
+    bool isTaken = false;
+    bool isFirst = false;
     {
         const std::scoped_lock guard(queueMutex);
         isClosed = isClosing;
         if (!isClosed && (!isBounded || queue.size() < limits::ledgerQueueMax)) {
             queue.push_back(std::move(op));
-            if (queue.size() == 1) { // else someone before has woken the thread
-                queueFilled.notify_one();
-            }
-            return;
+            isTaken = true;
+            isFirst = queue.size() == 1; // else someone before has woken the thread
         }
+    }
+    if (isFirst) { // without the lock, or the thread would wake only to wait for it
+        queueFilled.notify_one();
+    }
+    if (isTaken) {
+        return;
     }
     refuse(op,
         Error(ErrorCode::Unavailable,
