@@ -5,13 +5,85 @@
 #include "core/proxy/asio.h"
 #include "core/proxy/event.h"
 
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace headgate::proxy {
 
 namespace asio = boost::asio;
 
 namespace {
+
+/// Takes the answers of one burst to a data plane thread with a single post: a commit answers many
+/// requests, and every post from another thread may wake the loop and contend for its queue.
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
+public:
+    explicit Mailbox(asio::any_io_executor executor) : m_executor(std::move(executor)) { }
+    [[nodiscard]] const asio::any_io_executor& executor() const { return m_executor; }
+
+    /// Any thread; `letter` runs on the executor, in the order of the calls.
+    void put(std::function<void()> letter)
+    {
+        {
+            const std::scoped_lock lock(m_mutex);
+            m_letters.push_back(std::move(letter));
+            if (m_letters.size() > 1) {
+                return; // the one before has called for the postman
+            }
+        }
+        asio::post(m_executor,
+            [round = std::make_shared<Round>(shared_from_this())] { round->deliver(); });
+    }
+
+private:
+    /// Dropped without having run when its io_context ends: the box must not wait for it then.
+    class Round {
+    public:
+        explicit Round(std::shared_ptr<Mailbox> box) : m_box(std::move(box)) { }
+        Round(const Round&) = delete;
+        Round& operator=(const Round&) = delete;
+        ~Round()
+        {
+            if (m_box) {
+                static_cast<void>(m_box->take());
+            }
+        }
+        void deliver()
+        {
+            const auto box = std::exchange(m_box, nullptr);
+            for (const auto& letter : box->take()) {
+                letter();
+            }
+        }
+
+    private:
+        std::shared_ptr<Mailbox> m_box;
+    };
+
+    std::vector<std::function<void()>> take()
+    {
+        const std::scoped_lock lock(m_mutex);
+        return std::exchange(m_letters, {});
+    }
+
+    const asio::any_io_executor m_executor;
+    std::mutex m_mutex;
+    std::vector<std::function<void()>> m_letters;
+};
+
+/// The box of this thread; a loop is one thread with one executor.
+std::shared_ptr<Mailbox> mailboxOf(const asio::any_io_executor& executor)
+{
+    thread_local std::shared_ptr<Mailbox> box;
+    if (!box || box->executor() != executor) {
+        box = std::make_shared<Mailbox>(executor);
+    }
+    return box;
+}
 
 template <typename T>
 struct Answer {
@@ -20,16 +92,15 @@ struct Answer {
     std::optional<T> value;
 };
 
-/// For the ledger thread: hands the value over to the coroutine's executor.
+/// On the coroutine's thread; what it returns is for the ledger thread and hands the value over.
 template <typename T>
 std::function<void(T)> handOver(std::shared_ptr<Answer<T>> answer)
 {
-    return [answer = std::move(answer)](T value) {
-        const auto& executor = answer->event.executor();
-        asio::post(executor, [answer, value = std::move(value)]() mutable {
-            answer->value.emplace(std::move(value));
-            answer->event.set();
-        });
+    auto box = mailboxOf(answer->event.executor());
+    return [answer = std::move(answer), box = std::move(box)](T value) {
+        // Nobody looks at the value before the event is set, which happens on the executor.
+        answer->value.emplace(std::move(value));
+        box->put([answer] { answer->event.set(); });
     };
 }
 
