@@ -315,14 +315,10 @@ std::int64_t usualOutput(const Facts& facts, const catalog::Model& model)
         tokens = 150;
         break;
     case TaskType::Formatting:
-        tokens = asLong;
-        break;
     case TaskType::Translation:
         tokens = asLong;
         break;
     case TaskType::Summarisation:
-        tokens = 250;
-        break;
     case TaskType::QuestionAnswering:
         tokens = 250;
         break;

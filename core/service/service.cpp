@@ -50,7 +50,8 @@ Config firstConfig(TimeUs nowUs)
 std::string defaultHome()
 {
     const auto variable = [](const char* name) {
-        const char* value = std::getenv(name);
+        // Headgate never sets a variable, and this runs before its threads.
+        const char* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe)
         return std::string(value == nullptr ? "" : value);
     };
     if (auto home = variable("HEADGATE_HOME"); !home.empty()) {
@@ -64,7 +65,7 @@ std::string defaultHome()
     }
     auto user = variable("HOME");
     if (user.empty()) {
-        const passwd* entry = ::getpwuid(::getuid());
+        const passwd* entry = ::getpwuid(::getuid()); // NOLINT(concurrency-mt-unsafe)
         user = entry != nullptr ? entry->pw_dir : "/tmp";
     }
     return user + "/.local/share/headgate";
@@ -570,7 +571,7 @@ Error tooBusy()
 } // namespace
 
 void Service::page(const std::string& slot, activity::PageQuery query,
-    std::function<void(Result<activity::Page>)> done)
+    const std::function<void(Result<activity::Page>)>& done)
 {
     const bool queued = m_impl->reports.add(
         slot, [this, query = std::move(query), done](const Worker::StillWanted& stillWanted) {
@@ -584,7 +585,7 @@ void Service::page(const std::string& slot, activity::PageQuery query,
     }
 }
 
-void Service::decision(DecisionId id, std::function<void(Result<activity::Decision>)> done)
+void Service::decision(DecisionId id, const std::function<void(Result<activity::Decision>)>& done)
 {
     const bool queued
         = m_impl->reports.add({}, [this, id, done](const Worker::StillWanted& wanted) {
@@ -599,7 +600,7 @@ void Service::decision(DecisionId id, std::function<void(Result<activity::Decisi
 }
 
 void Service::report(const std::string& slot, activity::ReportQuery query,
-    std::function<void(Result<std::vector<activity::ReportRow>>)> done)
+    const std::function<void(Result<std::vector<activity::ReportRow>>)>& done)
 {
     const bool queued = m_impl->reports.add(
         slot, [this, query = std::move(query), done](const Worker::StillWanted& wanted) {
@@ -614,7 +615,7 @@ void Service::report(const std::string& slot, activity::ReportQuery query,
 }
 
 void Service::facet(const std::string& slot, activity::Filter filter, std::string field, int limit,
-    std::function<void(Result<std::vector<activity::Facet>>)> done)
+    const std::function<void(Result<std::vector<activity::Facet>>)>& done)
 {
     const bool queued = m_impl->reports.add(slot,
         [this, filter = std::move(filter), field = std::move(field), limit, done](
@@ -630,7 +631,7 @@ void Service::facet(const std::string& slot, activity::Filter filter, std::strin
 }
 
 void Service::latency(
-    TimeUs fromUs, TimeUs toUs, std::function<void(Result<activity::LatencySummary>)> done)
+    TimeUs fromUs, TimeUs toUs, const std::function<void(Result<activity::LatencySummary>)>& done)
 {
     const bool queued
         = m_impl->reports.add({}, [this, fromUs, toUs, done](const Worker::StillWanted& wanted) {
@@ -645,7 +646,7 @@ void Service::latency(
 }
 
 void Service::journal(std::optional<PoolId> pool, std::int64_t beforeSequence, int limit,
-    std::function<void(Result<std::vector<ledger::Entry>>)> done)
+    const std::function<void(Result<std::vector<ledger::Entry>>)>& done)
 {
     const bool queued = m_impl->reports.add(
         {}, [this, pool, beforeSequence, limit, done](const Worker::StillWanted& wanted) {
@@ -661,7 +662,7 @@ void Service::journal(std::optional<PoolId> pool, std::int64_t beforeSequence, i
     }
 }
 
-void Service::verifyLedger(std::function<void(Result<ledger::VerifyReport>)> done)
+void Service::verifyLedger(const std::function<void(Result<ledger::VerifyReport>)>& done)
 {
     const bool queued = m_impl->reports.add({}, [this, done](const Worker::StillWanted& wanted) {
         auto result = m_impl->ledger ? m_impl->ledger->verify()

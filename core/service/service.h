@@ -172,7 +172,8 @@ public:
     [[nodiscard]] Result<void> removeProvider(
         const std::string& provider, const std::string& actor);
     /// Reaches the provider (GET {base}/models, no tokens spent); text for a person on success.
-    void testProvider(const std::string& provider, std::function<void(Result<std::string>)> done);
+    void testProvider(
+        const std::string& provider, const std::function<void(Result<std::string>)>& done);
     /// Adds, or replaces the model of the same id. A new price is appended with its date; past
     /// sheets stay.
     [[nodiscard]] Result<void> putModel(const catalog::Model& model, const std::string& actor);
@@ -190,17 +191,17 @@ public:
 
     // --- queries on the reports thread; the newest query of a `slot` cancels older ones
     void page(const std::string& slot, activity::PageQuery query,
-        std::function<void(Result<activity::Page>)> done);
-    void decision(DecisionId id, std::function<void(Result<activity::Decision>)> done);
+        const std::function<void(Result<activity::Page>)>& done);
+    void decision(DecisionId id, const std::function<void(Result<activity::Decision>)>& done);
     void report(const std::string& slot, activity::ReportQuery query,
-        std::function<void(Result<std::vector<activity::ReportRow>>)> done);
+        const std::function<void(Result<std::vector<activity::ReportRow>>)>& done);
     void facet(const std::string& slot, activity::Filter filter, std::string field, int limit,
-        std::function<void(Result<std::vector<activity::Facet>>)> done);
-    void latency(
-        TimeUs fromUs, TimeUs toUs, std::function<void(Result<activity::LatencySummary>)> done);
+        const std::function<void(Result<std::vector<activity::Facet>>)>& done);
+    void latency(TimeUs fromUs, TimeUs toUs,
+        const std::function<void(Result<activity::LatencySummary>)>& done);
     void journal(std::optional<PoolId> pool, std::int64_t beforeSequence, int limit,
-        std::function<void(Result<std::vector<ledger::Entry>>)> done);
-    void verifyLedger(std::function<void(Result<ledger::VerifyReport>)> done);
+        const std::function<void(Result<std::vector<ledger::Entry>>)>& done);
+    void verifyLedger(const std::function<void(Result<ledger::VerifyReport>)>& done);
 
     // --- for verbs that stream or need the parts
     [[nodiscard]] activity::ActivityLog& activityLog();

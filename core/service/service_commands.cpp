@@ -523,7 +523,8 @@ Result<void> Service::removeProvider(const std::string& name, const std::string&
     return done;
 }
 
-void Service::testProvider(const std::string& name, std::function<void(Result<std::string>)> done)
+void Service::testProvider(
+    const std::string& name, const std::function<void(Result<std::string>)>& done)
 {
     const auto config = m_impl->current();
     const auto found = std::find_if(config->providers.begin(), config->providers.end(),

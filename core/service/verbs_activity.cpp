@@ -224,11 +224,9 @@ Result<void> reportSpend(const VerbCall& call)
     query.fromUs = *from;
     query.toUs = *to;
     const std::int64_t span = (*to == 0 ? nowUs : *to) - *from;
-    if (rollup == "hour") {
-        query.rollup = activity::Rollup::Hour;
-    } else if (rollup == "minute" || (rollup.empty() && span <= 2 * usPerDay)) {
+    if (rollup == "minute" || (rollup.empty() && span <= 2 * usPerDay)) {
         query.rollup = activity::Rollup::Minute;
-    } else if (rollup.empty() && span <= 90 * usPerDay) {
+    } else if (rollup == "hour" || (rollup.empty() && span <= 90 * usPerDay)) {
         query.rollup = activity::Rollup::Hour;
     } else if (rollup.empty() || rollup == "day" || rollup == "month") {
         query.rollup = activity::Rollup::Day;

@@ -4,6 +4,8 @@
 
 // The assembler copies the files as they are: an array of some millions of numbers would cost the
 // compiler minutes and gigabytes.
+// The names cannot stand in parentheses: they are declared and pasted.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define EMBED(name, path)                                                                          \
     __asm__(".pushsection .rodata\n"                                                               \
             ".balign 16\n"                                                                         \
@@ -16,6 +18,7 @@
             ".popsection\n");                                                                      \
     extern "C" __attribute__((visibility("hidden"))) const char name[];                            \
     extern "C" __attribute__((visibility("hidden"))) const char name##End[];
+// NOLINTEND(bugprone-macro-parentheses)
 
 EMBED(headgateO200k, HEADGATE_TOKENIZERS "/o200k_base.bpev")
 EMBED(headgateCl100k, HEADGATE_TOKENIZERS "/cl100k_base.bpev")

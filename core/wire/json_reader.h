@@ -89,7 +89,7 @@ public:
         std::size_t index = 0;
         for (auto result : array) {
             JsonValue child;
-            if (std::move(result).get(child)) {
+            if (result.get(child)) {
                 return malformed();
             }
             if (!element(child, index++)) {
