@@ -126,7 +126,7 @@ void TestRefusal::hostileTextStaysJson()
 {
     Refusal refusal;
     refusal.message
-        = std::string("a\"}\n\r\t\0\x7F\xFF\xC3\xED\xA0\x80\xE2\x82", 17) + std::string(5'000, 'x');
+        = std::string("a\"}\n\r\t\0\x7F\xFF\xC3\xED\xA0\x80\xE2\x82", 15) + std::string(5'000, 'x');
     refusal.param = "\"\xFF";
     refusal.metadata = {{"pool", "\xF0\x9F\x98"}};
     const RefusalReply reply = writeChatRefusal(refusal);
