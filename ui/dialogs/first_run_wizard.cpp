@@ -14,8 +14,6 @@
 
 namespace headgate::ui {
 
-namespace {
-
 /// The steps at the left, done ones ticked.
 class StepRail final : public QWidget {
 public:
@@ -65,8 +63,6 @@ private:
     int m_current = 0;
 };
 
-} // namespace
-
 FirstRunWizard::FirstRunWizard(Context& context, QWidget* parent)
     : QDialog(parent),
       m_stack(new QStackedWidget(this))
@@ -85,6 +81,7 @@ FirstRunWizard::FirstRunWizard(Context& context, QWidget* parent)
              new KeyStep(context, m_key, this), new TestStep(context, m_key, this),
              new FinishStep(context, this)}) {
         m_stack->addWidget(step);
+        m_steps.push_back(step);
         connect(step, &WizardStep::nextChanged, this, &FirstRunWizard::showButtons);
     }
     m_later = new QPushButton(tr("Set up later"), this);
@@ -126,7 +123,7 @@ FirstRunWizard::~FirstRunWizard()
 
 WizardStep* FirstRunWizard::current() const
 {
-    return static_cast<WizardStep*>(m_stack->currentWidget());
+    return m_steps[static_cast<std::size_t>(qMax(0, m_stack->currentIndex()))];
 }
 
 FirstRunWizard::Step FirstRunWizard::step() const
@@ -137,7 +134,7 @@ FirstRunWizard::Step FirstRunWizard::step() const
 void FirstRunWizard::goTo(Step step)
 {
     m_stack->setCurrentIndex(static_cast<int>(step));
-    static_cast<StepRail*>(m_rail)->setCurrent(static_cast<int>(step));
+    m_rail->setCurrent(static_cast<int>(step));
     current()->enter();
     showButtons();
 }

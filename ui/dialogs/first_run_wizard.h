@@ -15,6 +15,8 @@ class QStackedWidget;
 
 namespace headgate::ui {
 
+class StepRail;
+
 class FirstRunWizard final : public QDialog {
     Q_OBJECT
 public:
@@ -31,7 +33,8 @@ private:
 
     WizardKey m_key;
     QStackedWidget* m_stack = nullptr;
-    QWidget* m_rail = nullptr;
+    StepRail* m_rail = nullptr;
+    std::vector<WizardStep*> m_steps;
     QPushButton* m_back = nullptr;
     QPushButton* m_next = nullptr;
     QPushButton* m_later = nullptr;

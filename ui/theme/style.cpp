@@ -322,6 +322,44 @@ void drawRow(const QStyleOptionViewItem& item, QPainter* painter, const QWidget*
     }
 }
 
+QColor buttonText(const QString& kind)
+{
+    const Tokens& t = tokens();
+    return kind == QLatin1String("primary") ? t.onAccent
+        : kind == QLatin1String("link")     ? t.accent
+        : kind == QLatin1String("danger")   ? t.danger
+                                            : t.text;
+}
+
+/// What makes up a row of a table or tree: its background, a cell's background, the fold mark.
+void drawInView(QStyle::PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+    const QWidget* widget)
+{
+    const Tokens& t = tokens();
+    if (element == QStyle::PE_IndicatorBranch) {
+        if (option->state.testFlag(QStyle::State_Children)) {
+            QRect rect(0, 0, 14, 14);
+            rect.moveCenter(option->rect.center());
+            const bool open = option->state.testFlag(QStyle::State_Open);
+            drawIcon(painter, rect, open ? "chevron-down" : "chevron-right", t.muted);
+        }
+        return;
+    }
+    const auto* item = qstyleoption_cast<const QStyleOptionViewItem*>(option);
+    if (item == nullptr) {
+        return;
+    }
+    if (element == QStyle::PE_PanelItemViewRow) {
+        drawRow(*item, painter, widget);
+        return;
+    }
+    drawItemPanel(*item, painter);
+    if (isTable(widget)) {
+        painter->fillRect(QRect(item->rect.left(), item->rect.bottom(), item->rect.width(), 1),
+            blend(t.hairline, t.surface, 60));
+    }
+}
+
 void drawFrame(const QStyleOption* option, QPainter* painter, const QWidget* widget)
 {
     const Tokens& t = tokens();
@@ -578,28 +616,9 @@ void Style::drawPrimitive(PrimitiveElement element, const QStyleOption* option, 
         painter->drawRect(option->rect.adjusted(0, 0, -1, -1));
         return;
     case PE_PanelItemViewRow:
-        if (const auto* item = qstyleoption_cast<const QStyleOptionViewItem*>(option)) {
-            drawRow(*item, painter, widget);
-        }
-        return;
     case PE_PanelItemViewItem:
-        if (const auto* item = qstyleoption_cast<const QStyleOptionViewItem*>(option)) {
-            drawItemPanel(*item, painter);
-            if (isTable(widget)) {
-                painter->fillRect(
-                    QRect(item->rect.left(), item->rect.bottom(), item->rect.width(), 1),
-                    blend(t.hairline, t.surface, 60));
-            }
-        }
-        return;
     case PE_IndicatorBranch:
-        if (option->state.testFlag(State_Children)) {
-            QRect rect(0, 0, 14, 14);
-            rect.moveCenter(option->rect.center());
-            drawIcon(painter, rect,
-                option->state.testFlag(State_Open) ? "chevron-down" : "chevron-right", t.muted);
-        }
-        return;
+        return drawInView(element, option, painter, widget);
     case PE_Frame:
         return drawFrame(option, painter, widget);
     case PE_FrameTabBarBase:
@@ -622,14 +641,8 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
     case CE_PushButtonLabel:
         if (const auto* button = qstyleoption_cast<const QStyleOptionButton*>(option)) {
             QStyleOptionButton copy(*button);
-            const bool enabled = option->state.testFlag(State_Enabled);
-            const QString kind = kindOf(widget);
-            if (enabled && kind == QLatin1String("primary")) {
-                copy.palette.setColor(QPalette::ButtonText, t.onAccent);
-            } else if (enabled && kind == QLatin1String("link")) {
-                copy.palette.setColor(QPalette::ButtonText, t.accent);
-            } else if (enabled && kind == QLatin1String("danger")) {
-                copy.palette.setColor(QPalette::ButtonText, t.danger);
+            if (option->state.testFlag(State_Enabled)) {
+                copy.palette.setColor(QPalette::ButtonText, buttonText(kindOf(widget)));
             }
             QProxyStyle::drawControl(element, &copy, painter, widget);
         }
