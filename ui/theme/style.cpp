@@ -743,7 +743,8 @@ void Style::drawComplexControl(ComplexControl control, const QStyleOptionComplex
         QStyleOptionToolButton label(*button);
         const bool menu = button->features.testFlag(QStyleOptionToolButton::HasMenu)
             && button->toolButtonStyle != Qt::ToolButtonIconOnly;
-        label.rect = menu ? option->rect.adjusted(4, 0, -18, 0) : option->rect;
+        const bool beside = button->toolButtonStyle == Qt::ToolButtonTextBesideIcon;
+        label.rect = option->rect.adjusted(beside ? 5 : 0, 0, menu ? -18 : 0, 0);
         proxy()->drawControl(CE_ToolButtonLabel, &label, painter, widget);
         if (menu) {
             drawIcon(painter,
