@@ -154,9 +154,10 @@ void FirstRunWizard::next()
     }
     m_busy = true;
     showButtons();
-    const QPointer<FirstRunWizard> self(this);
-    current()->commit([self](bool moveOn) {
-        if (self.isNull()) {
+    const QPointer<FirstRunWizard> guard(this);
+    current()->commit([guard](bool moveOn) {
+        FirstRunWizard* self = guard.data();
+        if (self == nullptr) {
             return;
         }
         self->m_busy = false;
