@@ -208,8 +208,8 @@ struct SqliteLedger::Impl {
 
 void SqliteLedger::Impl::run()
 {
-    for (LedgerEvent& event : std::exchange(pendingEvents, {})) {
-        raise(std::move(event));
+    for (const LedgerEvent& event : std::exchange(pendingEvents, {})) {
+        raise(event);
     }
     announce();
     for (;;) {

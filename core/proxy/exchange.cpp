@@ -1037,9 +1037,13 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
 }
 
 /// The plan's baseline is for the usual answer; this one was longer or shorter by the same factor
-/// as the chosen model's cost.
+/// as the chosen model's cost. Without an answer nothing was saved: a refusal is no saving.
 Money Exchange::baseline() const
 {
+    if (m_decision.status == Status::Refused || m_decision.status == Status::Rejected
+        || m_decision.status == Status::Failed) {
+        return {};
+    }
     const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
         [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
     if (m_decision.cost.isZero() || chosen == m_plan.candidates.end()

@@ -106,7 +106,7 @@ struct Channel {
     bool broken = false;
     bool cancelled = false;
 
-    void answer(int code, std::string body)
+    void answer(int code, const std::string& body)
     {
         status = code;
         buffer += body;

@@ -37,8 +37,8 @@ constexpr std::string_view generalText[] = {
 
 constexpr std::string_view codeText[] = {
     "The function below reads the rows once and keeps a running total.\n\n",
-    "```python\ndef total(rows):\n    result = 0\n    for row in rows:\n"
-    "        result += row.amount\n    return result\n```\n",
+    ("```python\ndef total(rows):\n    result = 0\n    for row in rows:\n"
+     "        result += row.amount\n    return result\n```\n"),
     "It works in one pass and needs no extra memory.",
     " Rows without an amount should be filtered before the call.",
     " Add a test for the empty list, because that is where such code fails first.",

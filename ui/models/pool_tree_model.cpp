@@ -168,6 +168,9 @@ SnapshotRow poolRow(const ledger::PoolState& state, TimeUs nowUs)
     const bool single = !pool.scope.each && state.accounts.size() == 1;
     at(PoolTreeModel::Cap)
         = capCell(pool, single ? state.accounts.front().balance.toppedUp : Money());
+    if (pool.scope.each) { // "Spent" is the sum of all accounts and may be above one account's cap
+        at(PoolTreeModel::Cap).text = PoolTreeModel::tr("%1 each").arg(at(PoolTreeModel::Cap).text);
+    }
     if (pool.scope.each && state.accountsTotal > 0) {
         const auto note
             = PoolTreeModel::tr("The fullest of %1").arg(countText(qint64(state.accountsTotal)));

@@ -121,7 +121,7 @@ void SnapshotModel::sync(Node& parent, std::vector<SnapshotRow>& rows)
         }
         if (!contains(present, rows[std::size_t(i)].id)) {
             int last = i;
-            while (last + 1 < count && !contains(present, rows[std::size_t(last + 1)].id)) {
+            while (last + 1 < count && !contains(present, rows[std::size_t(last) + 1].id)) {
                 ++last;
             }
             insertRun(parent, rows, i, last);

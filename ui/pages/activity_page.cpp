@@ -54,6 +54,8 @@ constexpr std::array facetFields{
 
 /// Of the decision table; a negative one takes what is left.
 constexpr std::array columnWidths{80, 110, 84, 110, -150, 126, 84, 56, 84, 84, 112};
+/// What names and task types get on a wide window.
+constexpr int wideExtra = 50;
 
 enum Stack { Rows, NoMatch, NoTraffic };
 
@@ -152,7 +154,7 @@ void ActivityPage::buildTable()
 {
     m_model = new DecisionTableModel(
         [this](const QString& slot, const activity::PageQuery& query,
-            DecisionTableModel::Answer answer) {
+            const DecisionTableModel::Answer& answer) {
             this->context().service().page(fromQt(slot), query,
                 onGui<Result<activity::Page>>(
                     this, [answer](auto& page) { answer(std::move(page)); }));
@@ -371,6 +373,7 @@ void ActivityPage::appended(const std::vector<activity::Decision>& decisions)
     }
     if (m_follow->isChecked() || m_model->rowCount() == 0) {
         std::vector<DecisionId> ids;
+        ids.reserve(decisions.size());
         for (const auto& decision : decisions) {
             ids.push_back(decision.id);
         }
@@ -571,6 +574,14 @@ void ActivityPage::hideWhatDoesNotFit(int room)
         const bool hide = needed > room;
         m_table->setColumnHidden(column, hide);
         needed -= hide ? std::abs(columnWidths[std::size_t(column)]) : 0;
+    }
+    // Only when it changes, so that widths set by hand stay.
+    if (const bool roomy = room - needed > wideExtra * 3; roomy != m_roomy) {
+        m_roomy = roomy;
+        for (const int column : {int(DecisionTableModel::Key), int(DecisionTableModel::Task)}) {
+            m_table->horizontalHeader()->resizeSection(
+                column, columnWidths[std::size_t(column)] + (roomy ? wideExtra : 0));
+        }
     }
 }
 

@@ -92,6 +92,7 @@ private:
     QTimer m_facetTimer; ///< counts follow at most every two seconds
     bool m_active = false;
     bool m_loadedOnce = false;
+    bool m_roomy = false; ///< wide enough for whole names
     int m_newsCount = 0;
 };
 

@@ -232,7 +232,7 @@ QWidget* BudgetsPage::buildRefusals()
 {
     m_refusals = new DecisionTableModel(
         [this](const QString& slot, const activity::PageQuery& query,
-            DecisionTableModel::Answer answer) {
+            const DecisionTableModel::Answer& answer) {
             this->context().service().page(fromQt(QStringLiteral("budgets-") + slot), query,
                 onGui<Result<activity::Page>>(
                     this, [answer](auto& page) { answer(std::move(page)); }));

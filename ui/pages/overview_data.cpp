@@ -128,6 +128,7 @@ std::vector<qint64> OverviewData::sparkOfCost() const
         }
     }
     std::vector<qint64> out;
+    out.reserve(sums.size());
     for (const Money sum : sums) {
         out.push_back(sum.nano());
     }

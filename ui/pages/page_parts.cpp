@@ -236,7 +236,7 @@ void confirm(
     auto* yes = box->addButton(actionText, QMessageBox::DestructiveRole);
     yes->setObjectName(QStringLiteral("confirmYes"));
     box->setDefaultButton(QMessageBox::Cancel);
-    QObject::connect(yes, &QAbstractButton::clicked, parent, work);
+    QObject::connect(yes, &QAbstractButton::clicked, parent, std::move(work));
     box->open();
 }
 

@@ -63,7 +63,7 @@ QIcon iconIn(const QString& name, const QColor& color)
 
 IconEngine::IconEngine(QString name, std::optional<QColor> color)
     : m_name(std::move(name)),
-      m_color(std::move(color))
+      m_color(color)
 {
 }
 

@@ -43,9 +43,8 @@ QString safeText(const std::string& text)
     out.reserve(raw.size());
     for (const QChar c : raw) {
         const char16_t unit = c.unicode();
-        if (unit == u'\n' || unit == u'\t') {
-            out += c;
-        } else if (unit < 0x20) {
+        const bool isLayout = unit == u'\n' || unit == u'\t';
+        if (unit < 0x20 && !isLayout) {
             out += QChar(static_cast<char16_t>(0x2400 + unit)); // the control pictures block
         } else if (unit == 0x7F) {
             out += QChar(u'\u2421');

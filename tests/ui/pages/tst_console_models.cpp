@@ -286,7 +286,7 @@ void TestConsoleModels::poolsAndAccounts()
     QCOMPARE(treeText(model, columns),
         QStringLiteral(
             "organisation-day | everyone | $15.50 | $25.00 | $9.46 | in 4 h 0 min | Open\n"
-            "users | each user (5) | $1.15 | $1.00 | $0.05 | in 4 h 0 min | Nearly empty\n"
+            "users | each user (5) | $1.15 | $1.00 each | $0.05 | in 4 h 0 min | Nearly empty\n"
             "  ana |  | $0.25 | $1.00 | $0.75 | in 4 h 0 min | Open\n"
             "  bo |  | $0.90 | $1.00 | $0.05 | in 4 h 0 min | Nearly empty\n"
             "  and 3 more |  |  |  |  |  | "));
