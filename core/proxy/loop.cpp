@@ -127,6 +127,7 @@ struct Loop::Impl {
     explicit Impl(ProxyShared& s)
         : shared(s),
           guard(asio::make_work_guard(io)),
+          sweeper(s.clock),
           upstream(s, sweeper),
           acceptor(io),
           timer(io)

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/proxy/sweeper.h"
 
-#include <chrono>
-
 namespace headgate::proxy {
 
 void Sweeper::sweep(std::int64_t nowMs)
@@ -21,13 +19,6 @@ void Sweeper::shutdown()
     for (Sweepable& item : m_items) {
         item.onShutdown();
     }
-}
-
-std::int64_t Sweeper::nowMs() const
-{
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now().time_since_epoch())
-        .count();
 }
 
 } // namespace headgate::proxy

@@ -6,6 +6,8 @@
 // request rate. Belongs to one loop's thread. A deadline may pass up to one sweep late, never
 // early.
 
+#include "core/base/clock.h"
+
 #include <boost/intrusive/list.hpp>
 
 #include <cstdint>
@@ -30,15 +32,20 @@ public:
 
 class Sweeper {
 public:
+    explicit Sweeper(const Clock& clock) : m_clock(clock) { }
     void add(Sweepable& item) { m_items.push_back(item); }
     /// Expires what is due; `nowMs` is the loop's monotonic clock.
     void sweep(std::int64_t nowMs);
     void shutdown();
-    [[nodiscard]] std::int64_t nowMs() const; ///< monotonic milliseconds
+    [[nodiscard]] std::int64_t nowMs() const
+    {
+        return m_clock.monotonicUs() / usPerMs;
+    } ///< monotonic
     /// A deadline `ms` from now; 0 stays "none".
     [[nodiscard]] std::int64_t in(int ms) const { return ms <= 0 ? 0 : nowMs() + ms; }
 
 private:
+    const Clock& m_clock;
     boost::intrusive::list<Sweepable, boost::intrusive::constant_time_size<false>> m_items;
 };
 

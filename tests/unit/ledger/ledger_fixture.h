@@ -13,6 +13,17 @@
 
 namespace headgate::ledger::test {
 
+/// The wall stands still, monotonic time is real: for what the ledger thread does by itself.
+class HalfManualClock final : public Clock {
+public:
+    [[nodiscard]] TimeUs nowUs() const override { return m_wall.nowUs(); }
+    [[nodiscard]] std::int64_t monotonicUs() const override { return m_real.monotonicUs(); }
+
+private:
+    ManualClock m_wall;
+    SystemClock m_real;
+};
+
 inline Money usd(const char* text)
 {
     return Money::parse(text).value();

@@ -21,7 +21,7 @@ class TestLedgerFaults : public QObject {
 
 private:
     std::unique_ptr<QTemporaryDir> m_folder;
-    ManualClock m_clock;
+    HalfManualClock m_clock; // a broken store is tried again as real time passes
     std::string m_path;
     std::atomic<int> m_failures = 0;
     std::atomic<int> m_recoveries = 0;
