@@ -1037,7 +1037,9 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
 }
 
 /// The plan's baseline is for the usual answer; this one was longer or shorter by the same factor
-/// as the chosen model's cost. Without an answer nothing was saved: a refusal is no saving.
+/// as the chosen model's cost. Only the last call counts for that: what failed attempts cost is
+/// part of the price of the answer and must not make the baseline look dearer. Without an answer
+/// nothing was saved: a refusal is no saving.
 Money Exchange::baseline() const
 {
     if (m_decision.status == Status::Refused || m_decision.status == Status::Rejected
@@ -1046,12 +1048,11 @@ Money Exchange::baseline() const
     }
     const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
         [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
-    if (m_decision.cost.isZero() || chosen == m_plan.candidates.end()
-        || chosen->expected.nano() <= 0) {
+    const Money answer = m_decision.attempts.empty() ? Money() : m_decision.attempts.back().charged;
+    if (answer.isZero() || chosen == m_plan.candidates.end() || chosen->expected.nano() <= 0) {
         return m_plan.baseline;
     }
-    const auto scaled
-        = mulDivUp(m_plan.baseline.nano(), m_decision.cost.nano(), chosen->expected.nano());
+    const auto scaled = mulDivUp(m_plan.baseline.nano(), answer.nano(), chosen->expected.nano());
     return scaled ? Money::fromNano(*scaled) : m_plan.baseline;
 }
 
