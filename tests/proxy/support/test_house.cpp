@@ -35,24 +35,30 @@ std::vector<activity::Decision> MemorySink::rows() const
 TestHouse::TestHouse(HouseOptions options)
 {
     auto pattern = (std::filesystem::temp_directory_path() / "headgate-proxy-XXXXXX").string();
-    m_folder = ::mkdtemp(pattern.data());
-    m_key = "hg-" + randomHex(32);
+    m_folder = options.folder.empty() ? ::mkdtemp(pattern.data()) : options.folder;
+    m_key = options.key.empty() ? "hg-" + randomHex(32) : options.key;
+    m_keepFolder = options.keepFolder;
+    const Clock& clock = options.clock != nullptr ? *options.clock : m_systemClock;
     ledger::LedgerOptions ledgerOptions;
     ledgerOptions.path = m_folder + "/ledger.db";
     ledgerOptions.powerSafe = false;
-    auto opened = ledger::SqliteLedger::open(std::move(ledgerOptions), m_clock);
+    auto opened = ledger::SqliteLedger::open(std::move(ledgerOptions), clock);
     if (!opened) {
         m_error = opened.error().text();
         return;
     }
     m_ledger = std::move(*opened);
+    std::vector<ledger::Pool> pools;
     if (!options.cap.empty()) {
-        ledger::Pool pool;
-        pool.id = {1};
-        pool.name = "test";
-        pool.window.kind = ledger::WindowKind::Lifetime;
-        pool.cap = *Money::parse(options.cap);
-        if (auto set = m_ledger->setPools({pool}); !set) {
+        pools.push_back(poolOf("test", "org", "lifetime", options.cap));
+        pools.back().id = {1};
+    }
+    for (ledger::Pool& pool : options.pools) {
+        pool.id = {static_cast<std::int64_t>(pools.size()) + (options.cap.empty() ? 2 : 1)};
+        pools.push_back(pool);
+    }
+    if (!pools.empty()) {
+        if (auto set = m_ledger->setPools(std::move(pools)); !set) {
             m_error = set.error().text();
         }
     }
@@ -73,7 +79,7 @@ TestHouse::TestHouse(HouseOptions options)
     proxyOptions.drainTimeoutMs = options.drainTimeoutMs;
     proxyOptions.sim.billPath = m_folder + "/sim-bill.log";
     proxyOptions.sim.latencyPermille = options.latencyPermille;
-    auto started = proxy::Proxy::start(proxyOptions, m_config, *m_ledger, m_sink, m_clock);
+    auto started = proxy::Proxy::start(proxyOptions, m_config, *m_ledger, m_sink, clock);
     if (!started) {
         m_error = started.error().text();
         return;
@@ -86,8 +92,10 @@ TestHouse::~TestHouse()
     stop(0);
     m_proxy.reset();
     m_ledger.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(m_folder, ignored);
+    if (!m_keepFolder) {
+        std::error_code ignored;
+        std::filesystem::remove_all(m_folder, ignored);
+    }
 }
 
 void TestHouse::stop(int waitMs)
@@ -149,6 +157,16 @@ Money TestHouse::held() const
     return view.lines.empty() ? Money() : view.lines.front().held;
 }
 
+std::optional<ledger::PoolState> TestHouse::pool(const std::string& name) const
+{
+    for (ledger::PoolState& state : m_ledger->poolStates()) {
+        if (state.pool.name == name) {
+            return std::move(state);
+        }
+    }
+    return std::nullopt;
+}
+
 bool TestHouse::waitIdle(int timeoutMs) const
 {
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeoutMs);
@@ -176,6 +194,17 @@ RawReply TestHouse::chat(const std::string& body, const std::string& extraHeader
     request.body = body;
     request.extraHeaders = extraHeaders;
     return ask(m_proxy->port(), request);
+}
+
+ledger::Pool poolOf(
+    const std::string& name, const char* scope, const char* window, const std::string& cap)
+{
+    ledger::Pool pool;
+    pool.name = name;
+    pool.scope = *ledger::Scope::parse(scope);
+    pool.window = *ledger::Window::parse(window);
+    pool.cap = *Money::parse(cap);
+    return pool;
 }
 
 std::string chatBody(const std::string& model, const std::string& text, const std::string& extra)

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,11 @@ struct HouseOptions {
     int latencyPermille = 0;
     int inFlightWaitMs = -1;
     int drainTimeoutMs = -1;
+    std::vector<ledger::Pool> pools; ///< beside the one above; ids from 2
+    const Clock* clock = nullptr; ///< null: the system's
+    std::string folder; ///< of a house that was before; empty: a new one
+    std::string key; ///< of that house
+    bool keepFolder = false; ///< for a house that comes after
 };
 
 class TestHouse {
@@ -61,8 +67,10 @@ public:
         const std::string& url, const std::string& name = "script", const std::string& model = "m");
 
     [[nodiscard]] proxy::SimBill bill() const;
-    [[nodiscard]] Money settled() const; ///< of the pool
+    [[nodiscard]] Money settled() const; ///< of the first pool
     [[nodiscard]] Money held() const;
+    /// The pool's line for a key of this house; absent when it covers nothing yet.
+    [[nodiscard]] std::optional<ledger::PoolState> pool(const std::string& name) const;
     void stop(int waitMs = 5'000);
     /// Waits until nothing is in flight; false after `timeoutMs`.
     [[nodiscard]] bool waitIdle(int timeoutMs = 20'000) const;
@@ -75,12 +83,17 @@ private:
     std::string m_folder;
     std::string m_error;
     std::string m_key;
-    SystemClock m_clock;
+    bool m_keepFolder = false;
+    SystemClock m_systemClock;
     MemorySink m_sink;
     std::unique_ptr<ledger::SqliteLedger> m_ledger;
     std::shared_ptr<const proxy::ProxyConfig> m_config;
     std::unique_ptr<proxy::Proxy> m_proxy;
 };
+
+/// A hard pool as an operator would define it.
+[[nodiscard]] ledger::Pool poolOf(
+    const std::string& name, const char* scope, const char* window, const std::string& cap);
 
 /// {"model":M,"messages":[{"role":"user","content":TEXT}] EXTRA}; EXTRA starts with a comma.
 [[nodiscard]] std::string chatBody(
