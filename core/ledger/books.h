@@ -31,8 +31,6 @@ public:
     [[nodiscard]] Result<Settled> release(HoldId id, const std::string& reason);
     // After an error of one of these the batch must be rolled back.
     [[nodiscard]] Result<void> setPools(std::vector<Pool> wanted);
-    [[nodiscard]] Result<void> topUp(
-        PoolId pool, Money amount, const std::string& actor, const std::string& reason);
     struct Adjustment {
         PoolId pool;
         std::string value;
@@ -40,6 +38,7 @@ public:
         std::string actor;
         std::string reason;
     };
+    [[nodiscard]] Result<void> topUp(const Adjustment& adjustment);
     [[nodiscard]] Result<void> adjust(const Adjustment& adjustment);
     [[nodiscard]] Result<void> unfreezeAccounts(PoolId pool, const std::string& actor);
     /// Held holds past their time; each is named once.

@@ -372,43 +372,44 @@ Result<Books::PoolEntry*> Books::usablePool(PoolId id)
     return found->second.get();
 }
 
-Result<void> Books::topUp(
-    PoolId pool, Money amount, const std::string& actor, const std::string& reason)
+Result<void> Books::topUp(const Adjustment& adjustment)
 {
     const std::scoped_lock lock(m_mutex);
-    const auto entry = usablePool(pool);
+    const auto entry = usablePool(adjustment.pool);
     if (!entry) {
         return entry.error();
     }
-    if ((*entry)->pool.scope.each) {
-        return Error(ErrorCode::Unsupported,
-            fmt::format("Pool \"{}\" has one account for each value.", (*entry)->pool.name),
-            "Change its cap, or add a pool for the one value.");
-    }
-    if (amount <= Money()) {
-        return Error(ErrorCode::InvalidArgument, "A top-up is an amount above zero.");
+    const Pool& pool = (*entry)->pool;
+    if (adjustment.amount.isZero()) {
+        return Error(ErrorCode::InvalidArgument, "A top-up is an amount other than zero.");
     }
     const TimeUs at = nextTime();
     const auto span = spanOf(**entry, at);
     if (!span) {
         return span.error();
     }
-    const auto account
-        = findOrCreate(**entry, {pool, accountValue((*entry)->pool, {}, {}), (*span).startUs});
+    const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
+    const auto account = findOrCreate(**entry, {pool.id, value, (*span).startUs});
     if (!account) {
         return account.error();
     }
-    const auto toppedUp = (*account)->balance.toppedUp.plus(amount);
-    if (!toppedUp || !(*entry)->pool.cap.plus(*toppedUp)) {
+    const auto toppedUp = (*account)->balance.toppedUp.plus(adjustment.amount);
+    if (!toppedUp || !pool.cap.plus(*toppedUp)) {
         return Error(ErrorCode::OutOfRange, "Cap and top-ups do not fit into an amount of money.");
+    }
+    if (toppedUp->isNegative()) {
+        return Error(ErrorCode::InvalidArgument,
+            fmt::format("Pool \"{}\" was topped up by {}: no more than that can be taken back.",
+                pool.name, (*account)->balance.toppedUp.toDisplay()));
     }
     touch(**account);
     (*account)->balance.toppedUp = *toppedUp;
+    (*account)->mayExceed = adjustment.amount.isNegative(); // what was spent of it stays spent
     EntryRow& line = addEntry(EntryKind::TopUp, at);
     line.setId = internSet({*account});
-    line.toppedUp = amount;
-    line.actor = actor;
-    line.reason = reason;
+    line.toppedUp = adjustment.amount;
+    line.actor = adjustment.actor;
+    line.reason = adjustment.reason;
     return {};
 }
 

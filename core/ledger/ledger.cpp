@@ -42,7 +42,7 @@ const char* holdStateName(HoldState state)
 const char* entryKindName(EntryKind kind)
 {
     constexpr std::array names{"hold", "dispatch", "settle", "estimate", "unknown", "release",
-        "adjust", "top_up", "freeze", "unfreeze"};
+        "adjust", "top_up", "freeze", "unfreeze", "expire", "refill"};
     const auto index = static_cast<std::size_t>(kind);
     return index < names.size() ? names[index] : "damaged";
 }
@@ -330,10 +330,12 @@ Result<void> SqliteLedger::setPools(std::vector<Pool> pools)
         [pools = std::move(pools)](Books& books) { return books.setPools(pools); });
 }
 
-Result<void> SqliteLedger::topUp(
-    PoolId pool, Money amount, const std::string& actor, const std::string& reason)
+Result<void> SqliteLedger::topUp(PoolId pool, Money amount, const std::string& actor,
+    const std::string& reason, const std::string& accountValue)
 {
-    return m_impl->command([&](Books& books) { return books.topUp(pool, amount, actor, reason); });
+    return m_impl->command([&](Books& books) {
+        return books.topUp({pool, accountValue, amount, actor, reason});
+    });
 }
 
 Result<void> SqliteLedger::adjust(PoolId pool, const std::string& accountValue, Money amount,

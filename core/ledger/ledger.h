@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -74,7 +75,9 @@ enum class EntryKind {
     Adjust,
     TopUp,
     Freeze,
-    Unfreeze
+    Unfreeze,
+    Expire, ///< a charge left a sliding window
+    Refill ///< a token bucket filled up again
 };
 [[nodiscard]] const char* entryKindName(EntryKind kind);
 
@@ -123,6 +126,7 @@ struct LedgerEvent {
     enum class Kind {
         Overrun,
         Threshold,
+        Projected, ///< at the present rate the cap is reached before the window ends
         RecoveryUnknown,
         StoreFailed,
         StoreRecovered
@@ -131,6 +135,7 @@ struct LedgerEvent {
     PoolId pool;
     std::string text; ///< one sentence for a person
     int percent = 0; ///< Threshold: 50, 75, 90, 100
+    std::optional<TimeUs> exhaustedAtUs = {}; ///< Projected: when
 };
 
 struct LedgerOptions {
@@ -185,8 +190,10 @@ public:
     /// Replaces the set of pools (ids are the caller's). Editing never zeroes usage. Pools absent
     /// from the list are treated as archived.
     [[nodiscard]] Result<void> setPools(std::vector<Pool> pools);
-    [[nodiscard]] Result<void> topUp(
-        PoolId pool, Money amount, const std::string& actor, const std::string& reason);
+    /// Adds to the cap of the pool's current window; negative takes a top-up back (no more than
+    /// there is). `accountValue` names the account of an each-pool; else it is ignored.
+    [[nodiscard]] Result<void> topUp(PoolId pool, Money amount, const std::string& actor,
+        const std::string& reason, const std::string& accountValue = {});
     /// Adds to `settled` of the pool's current account(s); negative gives money back.
     /// `accountValue` names the account of an each-pool.
     [[nodiscard]] Result<void> adjust(PoolId pool, const std::string& accountValue, Money amount,

@@ -237,7 +237,7 @@ private Q_SLOTS:
         QVERIFY(!m_ledger->topUp(PoolId{9}, usd("1"), "ann", "more"));
         QVERIFY(!m_ledger->topUp(PoolId{1}, usd("0"), "ann", "more"));
         QVERIFY(!m_ledger->topUp(PoolId{1}, usd("9223372036"), "ann", "more"));
-        QVERIFY(!m_ledger->topUp(PoolId{2}, usd("1"), "ann", "more"));
+        QVERIFY(!m_ledger->topUp(PoolId{1}, usd("-1"), "ann", "there is none"));
         QVERIFY(!m_ledger->topUp(PoolId{3}, usd("1"), "ann", "more"));
         QCOMPARE(spend("5"), "granted");
         QCOMPARE(spend("1"), "cap_reached");
@@ -252,6 +252,24 @@ private Q_SLOTS:
         QVERIFY(line != entries.value().end());
         QCOMPARE(line->toppedUpDelta, usd("2"));
         QCOMPARE(line->actor, "ann");
+    }
+
+    void topUpIsUndoneAndNamesAValue()
+    {
+        QVERIFY(m_ledger->setPools(
+            {makePool(1, "org", "lifetime", "5"), makePool(2, "each-user", "day", "5")}));
+        QVERIFY(m_ledger->topUp(PoolId{2}, usd("1"), "ann", "for bob", "bob"));
+        QVERIFY(!m_ledger->topUp(PoolId{2}, usd("-1"), "ann", "not for ann", "ann"));
+        QVERIFY(m_ledger->topUp(PoolId{2}, usd("2"), "ann", "for ann", "ann"));
+        QVERIFY(m_ledger->topUp(PoolId{1}, usd("3"), "ann", "more"));
+        QCOMPARE(spend("7"), "granted");
+        QVERIFY(m_ledger->topUp(PoolId{1}, usd("-2"), "ann", "undo"));
+        QVERIFY(m_ledger->topUp(PoolId{2}, usd("-2"), "ann", "undo", "ann"));
+        QCOMPARE(balanceOf(*m_ledger, 1).toppedUp, usd("1"));
+        QCOMPARE(spend("0.1"), "cap_reached"); // 7 of 6: what was spent stays spent
+        reopen();
+        QCOMPARE(balanceOf(*m_ledger, 1).toppedUp, usd("1"));
+        QCOMPARE(spend("0.1"), "cap_reached");
     }
 
     void adjustCorrectsWithAReason()
