@@ -106,7 +106,7 @@ bool canHappen(DiskFault fault, DiskCall call)
 {
     switch (fault) {
     case DiskFault::Full:
-        return call == DiskCall::Write || call == DiskCall::Open || call == DiskCall::Map;
+        return call == DiskCall::Write || call == DiskCall::Map;
     case DiskFault::ShortWrite:
         return call == DiskCall::Write;
     case DiskFault::Busy:

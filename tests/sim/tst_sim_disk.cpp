@@ -11,7 +11,6 @@
 
 #include <fmt/format.h>
 
-
 using namespace headgate;
 using namespace headgate::sim;
 
