@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/base/log.h"
 
 #include <fmt/format.h>
 
@@ -232,6 +233,9 @@ Decision Books::reserve(const Ask& ask)
     if (const HoldRecord* known = findRepeated(ask)) {
         return repeated(*known, ask);
     }
+    if (const auto rolled = rollOver(); !rolled) {
+        return unavailable(ask, rolled.error().text());
+    }
     const TimeUs at = nextTime();
     auto candidates = gather(ask, at);
     if (!candidates) {
@@ -280,6 +284,9 @@ Decision Books::grant(const Ask& ask, std::vector<Candidate>& candidates, TimeUs
         account.balance.held = account.balance.held.plus(ask.amount).value();
         ++account.openHolds;
         account.usedAtUs = at;
+        if (hasPeriods(candidate.pool->pool)) {
+            m_rollAtUs = std::min(m_rollAtUs, candidate.pool->span.endUs);
+        }
         const Balance& before = account.before;
         const Money change = account.balance.settled.plusSaturated(account.balance.held)
                                  .minusSaturated(before.settled)
@@ -398,6 +405,10 @@ Result<Settled> Books::endHold(HoldRecord& hold, const Ending& ending)
         if (!account->balance.settled.plus(ending.charged)) {
             return Error(ErrorCode::OutOfRange, "The charge does not fit into an amount of money.");
         }
+    }
+    if (const auto rolled = rollOver(); !rolled) {
+        // What has happened is recorded all the same: in the window that the hold was made in.
+        log::warning("Holds stay in an ended window for now: {}", rolled.error().text());
     }
     remember(hold);
     const TimeUs at = nextTime();
@@ -523,6 +534,7 @@ BudgetView Books::view(const Identity& identity, const Target& target) const
     const std::scoped_lock lock(m_mutex);
     BudgetView view;
     const TimeUs at = currentTime();
+    const auto pending = heldOfEndedWindows(at);
     for (PoolEntry* entry : matching(identity, target)) {
         AccountView account;
         const auto span = spanOf(*entry, at);
@@ -533,6 +545,9 @@ BudgetView Books::view(const Identity& identity, const Target& target) const
             const Account* known = findInMemory(account.key);
             if (known != nullptr && !isPerRequest(entry->pool)) {
                 account.balance = known->balance;
+            }
+            if (const auto moves = pending.find(account.key); moves != pending.end()) {
+                account.balance.held = account.balance.held.plusSaturated(moves->second);
             }
         }
         BudgetLine line = lineFor(*entry, account, identity.priority);
@@ -547,6 +562,7 @@ std::vector<PoolState> Books::poolStates() const
     constexpr std::size_t accountsShownMax = 1'000;
     const std::scoped_lock lock(m_mutex);
     const TimeUs at = currentTime();
+    const auto pending = heldOfEndedWindows(at);
     std::map<PoolId, std::vector<const Account*>> current;
     for (const auto& [id, entry] : m_pools) {
         static_cast<void>(spanOf(*entry, at)); // only brings the cached span up to date
@@ -575,6 +591,11 @@ std::vector<PoolState> Books::poolStates() const
             const AccountKey key{id, accountValue(entry->pool, {}, {}), entry->span.startUs};
             state.accounts.push_back({key, {}, reset}); // not used yet: a bar at zero
             state.accountsTotal = 1;
+        }
+        for (AccountView& view : state.accounts) {
+            if (const auto moves = pending.find(view.key); moves != pending.end()) {
+                view.balance.held = view.balance.held.plusSaturated(moves->second);
+            }
         }
         states.push_back(std::move(state));
     }

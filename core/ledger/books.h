@@ -10,6 +10,7 @@
 #include "core/ledger/store.h"
 
 #include <deque>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -41,6 +42,9 @@ public:
     [[nodiscard]] Result<void> topUp(const Adjustment& adjustment);
     [[nodiscard]] Result<void> adjust(const Adjustment& adjustment);
     [[nodiscard]] Result<void> unfreezeAccounts(PoolId pool, const std::string& actor);
+    /// Has a window with open holds ended? Then upkeep() moves them, as any next operation would.
+    [[nodiscard]] bool isUpkeepDue() const;
+    [[nodiscard]] Result<void> upkeep();
     /// Held holds past their time; each is named once.
     [[nodiscard]] std::vector<HoldId> takeExpired();
 
@@ -133,6 +137,13 @@ private:
         const PoolEntry& entry, const AccountView& view, Priority priority);
     [[nodiscard]] static std::optional<TimeUs> resetOf(const PoolEntry& entry, const Span& span);
 
+    // books_windows.cpp: which account is the current one
+    [[nodiscard]] static bool hasPeriods(const Pool& pool);
+    [[nodiscard]] Result<void> rollOver();
+    [[nodiscard]] Result<void> moveHold(
+        HoldRecord& hold, std::size_t place, const AccountKey& key, const char* reason);
+    [[nodiscard]] std::map<AccountKey, Money> heldOfEndedWindows(TimeUs at) const;
+
     // books_batch.cpp: accounts, sets and the batch
     [[nodiscard]] Account* findInMemory(const AccountKey& key) const;
     [[nodiscard]] Result<Account*> find(PoolEntry& entry, const AccountKey& key);
@@ -158,6 +169,7 @@ private:
     [[nodiscard]] Result<void> carryMarks(
         PoolEntry& entry, TimeUs oldStartUs, TimeUs newStartUs, TimeUs at);
     [[nodiscard]] Result<void> moveHolds(PoolEntry& entry, const Span& span);
+    [[nodiscard]] std::vector<HoldRecord*> openHoldsInOrder() const;
     [[nodiscard]] Result<PoolEntry*> usablePool(PoolId id);
 
     LedgerStore& m_store;
@@ -175,6 +187,8 @@ private:
     std::deque<HoldId> m_ended; ///< oldest first
     std::deque<std::pair<std::int64_t, HoldId>> m_heldSince; ///< monotonic time of the grant
     std::map<std::vector<std::int64_t>, std::int64_t> m_sets;
+    /// The first end of a window that open holds stand in; not after it.
+    TimeUs m_rollAtUs = std::numeric_limits<TimeUs>::max();
     std::int64_t m_openHolds = 0;
     Money m_heldTotal; ///< each open hold once
 

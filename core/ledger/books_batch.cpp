@@ -241,6 +241,7 @@ void Books::rollback()
     }
     m_openHolds = m_openHoldsBefore;
     m_heldTotal = m_heldTotalBefore;
+    m_rollAtUs = 0; // holds may be back in ended windows
     const std::vector<PoolId> newPools = m_newPools;
     endBatch();
     for (const AccountKey& key : created) {

@@ -109,6 +109,7 @@ Result<void> Books::load(const StoredState& state)
         return done;
     }
     loadHolds(state);
+    m_rollAtUs = 0;
     endBatch();
     return {};
 }
@@ -193,6 +194,10 @@ Result<void> Books::setPools(std::vector<Pool> wanted)
             wanted.back().archived = true;
         }
     }
+    m_rollAtUs = 0; // whatever changes: look at all open holds again
+    if (auto done = rollOver(); !done) {
+        return done;
+    }
     const TimeUs at = nextTime();
     for (const Pool& pool : wanted) {
         if (auto done = applyPool(pool, at); !done) {
@@ -200,6 +205,7 @@ Result<void> Books::setPools(std::vector<Pool> wanted)
         }
     }
     indexPools();
+    m_rollAtUs = 0;
     return {};
 }
 
@@ -314,45 +320,32 @@ Result<void> Books::carryMarks(PoolEntry& entry, TimeUs oldStartUs, TimeUs newSt
     return {};
 }
 
+std::vector<Books::HoldRecord*> Books::openHoldsInOrder() const
+{
+    std::vector<HoldRecord*> open;
+    for (const auto& [id, hold] : m_holds) {
+        if (hold->isOpen()) {
+            open.push_back(hold.get());
+        }
+    }
+    std::sort(open.begin(), open.end(),
+        [](const HoldRecord* a, const HoldRecord* b) { return a->row.id < b->row.id; });
+    return open;
+}
+
 Result<void> Books::moveHolds(PoolEntry& entry, const Span& span)
 {
-    for (const auto& [id, hold] : m_holds) {
-        const auto place = std::find_if(hold->accounts.begin(), hold->accounts.end(),
-            [&](const Account* account) { return account->pool == &entry; });
-        if (!hold->isOpen() || place == hold->accounts.end()
-            || (*place)->key.windowStartUs == span.startUs) {
-            continue;
+    for (HoldRecord* hold : openHoldsInOrder()) {
+        for (std::size_t i = 0; i < hold->accounts.size(); ++i) {
+            const Account& account = *hold->accounts[i];
+            if (account.pool != &entry || account.key.windowStartUs == span.startUs) {
+                continue;
+            }
+            const AccountKey key{entry.pool.id, account.key.value, span.startUs};
+            if (auto done = moveHold(*hold, i, key, "window changed"); !done) {
+                return done;
+            }
         }
-        const auto target = findOrCreate(entry, {entry.pool.id, (*place)->key.value, span.startUs});
-        if (!target) {
-            return target.error();
-        }
-        const Money amount = hold->row.amount;
-        const auto held = (*target)->balance.held.plus(amount);
-        if (!held) {
-            return held.error();
-        }
-        remember(*hold);
-        Account& from = **place;
-        Account& to = **target;
-        touch(from);
-        touch(to);
-        from.balance.held = from.balance.held.minus(amount).value();
-        --from.openHolds;
-        to.balance.held = *held;
-        to.mayExceed = true;
-        ++to.openHolds;
-        *place = &to;
-        hold->row.setId = internSet(hold->accounts);
-        for (Account* account : {&from, &to}) {
-            EntryRow& line = addEntry(EntryKind::Adjust, nextTime());
-            line.hold = id;
-            line.setId = internSet({account});
-            line.held = Money::fromNano(account == &from ? -amount.nano() : amount.nano());
-            line.actor = "ledger";
-            line.reason = "window changed";
-        }
-        m_rows.holdUpdates.push_back({id, hold->row.state, {}, hold->row.setId, m_lastAtUs});
     }
     return {};
 }

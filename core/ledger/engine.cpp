@@ -323,6 +323,9 @@ void LedgerEngine::releaseExpired()
 void LedgerEngine::housekeep()
 {
     releaseExpired();
+    if (m_books.isUpkeepDue()) {
+        runCommand({[](Books& books) { return books.upkeep(); }, [](const Result<void>&) {}});
+    }
     const std::int64_t nowUs = m_clock.monotonicUs();
     if (nowUs - m_lastTidyUs >= tidyPauseUs) {
         m_lastTidyUs = nowUs;

@@ -183,18 +183,79 @@ private Q_SLOTS:
         QCOMPARE(spend("2.6"), "cap_reached");
     }
 
-    void windowsRenewAndChargesStayWhereTheyWereHeld()
+    /// The provider may bill an open hold in the new window, so that is where it counts.
+    void openHoldsRollOverWhenAWindowEnds()
     {
-        QVERIFY(m_ledger->setPools({makePool(1, "org", "day", "5")}));
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "day", "5"),
+            makePool(2, "each-user", "hour", "9"), makePool(3, "org", "lifetime", "90")}));
+        QCOMPARE(spend("1"), "granted");
+        Ask ask = makeAsk("late", usd("4"));
+        ask.dispatch = true;
+        const HoldId late = holdOf(reserve(*m_ledger, ask));
+        m_clock->advanceUs(3 * usPerDay + usPerHour);
+        // Readers see it at once, before anything was written.
+        QCOMPARE(*m_ledger->view(ask.identity, ask.target).tightest(), usd("1"));
+        QCOMPARE(balanceOf(*m_ledger, 1).held, usd("4"));
+        QCOMPARE(balanceOf(*m_ledger, 1).settled, Money());
+        QCOMPARE(spend("1.1"), "in_flight");
+        QCOMPARE(spend("1"), "granted");
+        QVERIFY(settle(*m_ledger, {late, SettleKind::Exact, usd("3")}));
+        QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("4"));
+        QCOMPARE(balanceOf(*m_ledger, 1).held, Money());
+        QCOMPARE(balanceOf(*m_ledger, 3).settled, usd("5"));
+        QCOMPARE(spend("1.1"), "cap_reached");
+        QCOMPARE(m_ledger->poolStates().front().lifetimeSettled, usd("5"));
+        const auto entries = m_ledger->journal(PoolId{1}, 0, 100).value();
+        QCOMPARE(std::count_if(entries.begin(), entries.end(),
+                     [](const Entry& entry) { return entry.reason == "window ended"; }),
+            2);
+        reopen();
+        QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("4"));
+    }
+
+    /// The whole wait happens in the store: a settle is the first thing after the boundary.
+    void settlingAfterTheEndCountsInTheNewWindow()
+    {
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "hour", "5")}));
         Ask ask = makeAsk("late", usd("5"));
         ask.dispatch = true;
         const HoldId late = holdOf(reserve(*m_ledger, ask));
-        m_clock->advanceUs(usPerDay);
-        QCOMPARE(spend("5"), "granted");
-        QVERIFY(settle(*m_ledger, {late, SettleKind::Exact, usd("5")}));
+        m_clock->advanceUs(usPerHour);
+        QVERIFY(settle(*m_ledger, {late, SettleKind::Exact, usd("4")}));
+        QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("4"));
+        QCOMPARE(spend("1.1"), "cap_reached");
+        QCOMPARE(spend("1"), "granted");
+    }
+
+    void aRestartAfterTheEndChargesTheNewWindow()
+    {
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "hour", "5")}));
+        Ask ask = makeAsk("late", usd("5"));
+        ask.dispatch = true;
+        QVERIFY(isGrant(reserve(*m_ledger, ask)));
+        m_clock->advanceUs(usPerHour);
+        reopen(); // outcome unknown: charged in full, now
         QCOMPARE(balanceOf(*m_ledger, 1).settled, usd("5"));
         QCOMPARE(spend("0.1"), "cap_reached");
-        QCOMPARE(m_ledger->poolStates().front().lifetimeSettled, usd("10"));
+    }
+
+    /// A freeze belongs to the window that was overrun, and so does a top-up.
+    void freezesAndTopUpsEndWithTheirWindow()
+    {
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "hour", "5")}));
+        QVERIFY(m_ledger->topUp(PoolId{1}, usd("3"), "ann", "today only"));
+        Ask ask = makeAsk("late", usd("7"));
+        ask.dispatch = true;
+        const HoldId late = holdOf(reserve(*m_ledger, ask));
+        const HoldId over = holdOf(reserve(*m_ledger, makeAsk("over", usd("1"))));
+        QVERIFY(settle(*m_ledger, {over, SettleKind::Exact, usd("2")}));
+        QCOMPARE(spend("0.1"), "frozen");
+        m_clock->advanceUs(usPerHour);
+        QCOMPARE(spend("0.1"), "in_flight"); // 7 held of 5
+        HEADGATE_VERIFY_BOOKS(*m_ledger);
+        QVERIFY(settle(*m_ledger, {late, SettleKind::Exact, usd("1")}));
+        QCOMPARE(spend("4"), "granted");
+        QCOMPARE(balanceOf(*m_ledger, 1).toppedUp, Money());
     }
 
     void steppingTheClockBackReopensNothing()

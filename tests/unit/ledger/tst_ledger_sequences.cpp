@@ -128,6 +128,18 @@ public:
             apply(team[hold.day], hold.amount, charged, teamCap);
         }
     }
+    /// Open holds count in the new day.
+    void nextDay()
+    {
+        ++day;
+        for (Hold& hold : holds) {
+            if (hold.open) {
+                hold.day = day;
+                org[day].held += hold.amount;
+                team[day].held += hold.inTeam ? hold.amount : 0;
+            }
+        }
+    }
     [[nodiscard]] int firstOpen() const
     {
         const auto found
@@ -204,7 +216,7 @@ public:
             return end(0, true);
         default:
             m_clock.advanceUs(usPerDay);
-            ++m_oracle.day;
+            m_oracle.nextDay();
             return compare();
         }
     }
