@@ -506,8 +506,9 @@ void SweepWorld::morning()
     askTooMuch({"a6", "16", true, "16", "other", Priority::High});
     ask({"a7", "1", true, "1"});
     settle("a7", SettleKind::Unknown);
-    doOnce(
-        "paid in", [](Books& books) { return books.topUp(PoolId{2}, usd("1"), "ann", "paid in"); });
+    doOnce("paid in", [](Books& books) {
+        return books.topUp({PoolId{2}, "search", usd("1"), "ann", "paid in"});
+    });
     m_teamCap = *m_teamCap.plus(usd("1"));
     checkpoint();
 }
