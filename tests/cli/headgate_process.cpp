@@ -85,6 +85,15 @@ QProcessEnvironment Home::environment() const
     return environment;
 }
 
+QProcessEnvironment Home::serveEnvironment() const
+{
+    auto all = environment();
+    for (auto it = m_serveVariables.begin(); it != m_serveVariables.end(); ++it) {
+        all.insert(it.key(), it.value());
+    }
+    return all;
+}
+
 Ran Home::run(const QStringList& args, const QByteArray& input) const
 {
     QProcess process;
@@ -123,7 +132,7 @@ QString Home::write(const QString& name, const QByteArray& bytes) const
 std::unique_ptr<Serving> Serving::start(const Home& home, QString* why)
 {
     std::unique_ptr<Serving> serving(new Serving);
-    serving->m_process.setProcessEnvironment(home.environment());
+    serving->m_process.setProcessEnvironment(home.serveEnvironment());
     serving->m_process.start(binaryPath(),
         {QStringLiteral("serve"), QStringLiteral("--listen"), QStringLiteral("127.0.0.1:0"),
             QStringLiteral("--json")});
@@ -143,6 +152,11 @@ std::unique_ptr<Serving> Serving::start(const Home& home, QString* why)
         return nullptr;
     }
     return serving;
+}
+
+bool Serving::isAlive()
+{
+    return m_process.state() != QProcess::NotRunning && !m_process.waitForFinished(0);
 }
 
 Serving::~Serving()

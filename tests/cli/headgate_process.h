@@ -9,6 +9,7 @@
 #include <QByteArray>
 #include <QJsonObject>
 #include <QList>
+#include <QMap>
 #include <QProcess>
 #include <QString>
 #include <QStringList>
@@ -37,6 +38,13 @@ public:
     void setPath(const QString& path) { m_home = path; }
     [[nodiscard]] QProcessEnvironment environment() const;
     void setSimLatencyPermille(int permille) { m_latencyPermille = permille; }
+    /// For the serving process only, not for verbs.
+    void setServeVariable(const QString& name, const QString& value)
+    {
+        m_serveVariables.insert(name, value);
+    }
+    void clearServeVariable(const QString& name) { m_serveVariables.remove(name); }
+    [[nodiscard]] QProcessEnvironment serveEnvironment() const;
     /// Runs a verb; `input` goes to its standard input. Words may hold spaces only as list items.
     [[nodiscard]] Ran run(const QStringList& args, const QByteArray& input = {}) const;
     [[nodiscard]] Ran run(const char* words) const;
@@ -50,6 +58,7 @@ private:
     QTemporaryDir m_dir;
     QString m_home;
     int m_latencyPermille = 0;
+    QMap<QString, QString> m_serveVariables;
 };
 
 /// `headgate serve` on a home.
@@ -70,6 +79,7 @@ public:
     /// Its exit code; -1 when it does not end in time.
     int waitForEnd(int timeoutMs = 60'000);
     QByteArray errors();
+    [[nodiscard]] bool isAlive(); ///< also collects what it has written
     [[nodiscard]] qint64 pid() const { return m_process.processId(); }
 
 private:
