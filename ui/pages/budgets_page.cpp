@@ -53,6 +53,10 @@ QString entryWords(ledger::EntryKind kind)
         return BudgetsPage::tr("Frozen");
     case Kind::Unfreeze:
         return BudgetsPage::tr("Unfrozen");
+    case Kind::Expire:
+        return BudgetsPage::tr("Left the window");
+    case Kind::Refill:
+        return BudgetsPage::tr("Refilled");
     }
     return {};
 }
