@@ -162,6 +162,12 @@ Command& Command::positional(const std::string& field, const std::string& help, 
     return *this;
 }
 
+Command& Command::optionalPositional(const std::string& field, const std::string& help)
+{
+    add(field, help, {field, nullptr, nullptr, readText, false, false});
+    return *this;
+}
+
 Command& Command::option(const std::string& flag, const std::string& help, Reader reader)
 {
     add(flag, help, {fieldName(flag), nullptr, nullptr, std::move(reader), false, false});
@@ -188,6 +194,12 @@ Command& Command::flag(const std::string& flag, const std::string& help)
     field.isFlag = true;
     field.option = m_app->add_flag(flag, help);
     m_fields.push_back(std::move(field));
+    return *this;
+}
+
+Command& Command::as(const std::string& field)
+{
+    m_fields.back().name = field;
     return *this;
 }
 

@@ -42,11 +42,14 @@ public:
     /// A word without dashes, required, in order.
     Command& positional(
         const std::string& field, const std::string& help, Reader reader = readText);
+    Command& optionalPositional(const std::string& field, const std::string& help);
     /// "--max-output" becomes the field "max_output".
     Command& option(const std::string& flag, const std::string& help, Reader reader = readText);
     Command& required(const std::string& flag, const std::string& help, Reader reader = readText);
     Command& repeated(const std::string& flag, const std::string& help); ///< a list of texts
     Command& flag(const std::string& flag, const std::string& help);
+    /// The last option's field is sent under another name.
+    Command& as(const std::string& field);
     Command& layout(Layout layout);
     /// Changes the fields before they are sent: files, environment, standard input.
     using Prepare = std::function<Result<void>(boost::json::object&)>;

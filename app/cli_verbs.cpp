@@ -143,30 +143,31 @@ void addRunning(Verbs& verbs, CLI::App& root)
     verb(verbs, &root, "resume", "Admit requests again");
 }
 
-void addPools(Verbs& verbs, CLI::App& root)
+constexpr const char* scopeHelp
+    = "org | team=X | each-team | user=X | each-user | key=X | each-key | session=X | "
+      "each-session | request | tag=k:v | tier>=N | model=X | provider=X";
+constexpr const char* windowHelp
+    = "hour | day | week | month | quarter | year | sliding:24h | bucket:CAPACITY/RATE-per-hour | "
+      "lifetime | session:30m | request";
+
+void addPoolEdits(Verbs& verbs, CLI::App* pools)
 {
-    auto* pools = group(root, "pools", "Pools of money and their caps");
-    verb(verbs, pools, "pools.list", "All pools with what is settled, held and left")
-        .layout(table({"name", "scope", "window", "cap_usd", "settled_usd", "held_usd",
-                          "available_usd", "hard", "frozen", "resets_at"},
-            "No limit is set. Requests pass unmetered until you add one."));
     verb(verbs, pools, "pools.add", "Add a pool")
         .required("--name", "Unique name")
-        .required("--scope",
-            "org | team=X | each-team | user=X | each-user | key=X | each-key | session=X | "
-            "each-session | request | …",
-            readScope)
-        .required("--window", "hour | day | week | month | lifetime | request | …", readWindow)
-        .required("--cap", "Dollars, exact: 5.00", readMoney)
+        .required("--scope", scopeHelp, readScope)
+        .required("--window", windowHelp, readWindow)
+        .option("--cap", "Dollars, exact: 5.00 (a bucket's is its capacity)", readMoney)
         .option("--zone", "Time zone of the window, e.g. Europe/Berlin")
+        .option("--fiscal-day", "First day of month, quarter and year, 1 to 28", readCount)
         .option("--reserve", "Share for high priority only, e.g. 20%", readPercent)
         .flag("--watch", "Only watch, never refuse");
-    verb(verbs, pools, "pools.set", "Change a pool")
+    verb(verbs, pools, "pools.set", "Change a pool; nothing that was spent is forgotten")
         .positional("name", "The pool")
         .option("--cap", "Dollars, exact: 5.00", readMoney)
-        .option("--window", "hour | day | week | month | lifetime | …", readWindow)
+        .option("--window", windowHelp, readWindow)
         .option("--reserve", "Share for high priority only, e.g. 20%", readPercent)
         .option("--zone", "Time zone of the window")
+        .option("--fiscal-day", "First day of month, quarter and year, 1 to 28", readCount)
         .option("--new-name", "Rename it")
         .flag("--watch", "Only watch, never refuse")
         .flag("--hard", "Refuse at the cap")
@@ -179,6 +180,22 @@ void addPools(Verbs& verbs, CLI::App& root)
             }
             return {};
         });
+    verb(verbs, pools, "pools.duplicate", "Add a pool like another one")
+        .positional("name", "The pool to copy")
+        .required("--name", "Name of the new one")
+        .as("new_name");
+}
+
+void addPools(Verbs& verbs, CLI::App& root)
+{
+    auto* pools = group(root, "pools", "Pools of money and their caps");
+    verb(verbs, pools, "pools.list", "All pools with what is settled, held and left")
+        .flag("--all", "Archived ones too")
+        .layout(table({"name", "scope", "window", "cap_usd", "settled_usd", "held_usd",
+                          "available_usd", "state", "hard", "renews"},
+            "No limit is set. Requests pass unmetered until you add one."));
+    verb(verbs, pools, "pools.show", "One pool with its accounts").positional("name", "The pool");
+    addPoolEdits(verbs, pools);
     for (const char* words : {"pools.top-up", "pools.adjust"}) {
         const bool topUp = std::string(words) == "pools.top-up";
         verb(verbs, pools, words,
@@ -193,6 +210,14 @@ void addPools(Verbs& verbs, CLI::App& root)
     verb(verbs, pools, "pools.unfreeze", "Let requests pass again").positional("name", "The pool");
     verb(verbs, pools, "pools.archive", "Take a pool out of use; its history stays")
         .positional("name", "The pool");
+    verb(verbs, pools, "pools.restore", "Take a pool back into use").positional("name", "The pool");
+    verb(verbs, pools, "pools.history", "Who changed what of a pool, or of all")
+        .optionalPositional("name", "The pool (default: all)")
+        .option("--limit", "At most so many (default 50)", readCount)
+        .layout(table({"at", "actor", "summary", "change", "reason", "revision", "entry", "undone"},
+            "Nothing was changed yet."));
+    verb(verbs, pools, "pools.undo",
+        "Take the last change back: caps by restoring, money by a correcting entry");
 }
 
 void addKeys(Verbs& verbs, CLI::App& root)
@@ -305,7 +330,9 @@ void addHistory(Verbs& verbs, CLI::App& root)
 
     auto* ledger = group(root, "ledger", "The books");
     verb(verbs, ledger, "ledger.verify", "Recompute every balance; exit code 1 when one is wrong");
-    later(verbs, ledger, "ledger.explain");
+    verb(verbs, ledger, "ledger.explain", "The story of a number")
+        .positional("what", "A hold's number, a request id, a pool, or POOL/VALUE")
+        .show(showStory);
 
     auto* config = group(root, "config", "Revisions of the configuration");
     verb(verbs, config, "config.revisions", "Who changed what, newest first")

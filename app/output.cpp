@@ -211,6 +211,40 @@ void Output::printFields(const boost::json::object& row) const
     }
 }
 
+int showStory(const boost::json::object& row)
+{
+    std::printf("%s\n", cell(row, "title").c_str());
+    if (const auto* story = row.if_contains("story"); story != nullptr && story->is_array()) {
+        for (const auto& sentence : story->get_array()) {
+            std::printf("  %s\n", plainText(sentence).c_str());
+        }
+    }
+    std::size_t width = 0;
+    const auto* facts = row.if_contains("facts");
+    if (facts != nullptr && facts->is_array()) {
+        for (const auto& fact : facts->get_array()) {
+            width = std::max(width, widthOf(cell(fact.as_object(), "label")));
+        }
+        std::printf("\n");
+        for (const auto& fact : facts->get_array()) {
+            std::printf("  %s%s\n", padded(cell(fact.as_object(), "label"), width + 2).c_str(),
+                cell(fact.as_object(), "value").c_str());
+        }
+    }
+    Output lines(false,
+        {true, {"at", "what", "held_usd", "settled_usd", "topped_up_usd", "where", "reason"}, ""});
+    if (const auto* journal = row.if_contains("lines"); journal != nullptr && journal->is_array()) {
+        for (const auto& line : journal->get_array()) {
+            static_cast<void>(lines.row(line.as_object()));
+        }
+    }
+    std::printf("\n");
+    lines.finish();
+    std::printf("\n");
+    const auto* ok = row.if_contains("ok");
+    return ok != nullptr && ok->is_bool() && !ok->get_bool() ? exitFailed : exitDone;
+}
+
 int fail(const Error& error, int exitCode)
 {
     std::fflush(stdout);

@@ -45,6 +45,9 @@ private:
     std::size_t m_count = 0;
 };
 
+/// Title, sentences, facts and journal lines of `ledger explain`; returns the exit code.
+int showStory(const boost::json::object& row);
+
 /// "headgate: message (remedy)" on standard error; returns the exit code to use.
 int fail(const Error& error, int exitCode = exitFailed);
 int failUsage(const std::string& message);

@@ -352,4 +352,21 @@ Result<Config> configFromJson(std::string_view text)
     return config;
 }
 
+Result<std::vector<ledger::Pool>> poolsFromJson(std::string_view text)
+{
+    boost::system::error_code error;
+    auto value = json::parse(json::string_view(text.data(), text.size()), error);
+    std::vector<ledger::Pool> pools;
+    if (!error) {
+        const json::object holder{{"pools", std::move(value)}};
+        JsonFields fields(holder);
+        fields.eachObject("pools", [&](JsonFields& item) { pools.push_back(readPool(item)); });
+        if (fields.problem().empty()) {
+            return pools;
+        }
+    }
+    return Error(ErrorCode::Corrupt, "The pools of a revision cannot be read.",
+        "Restore config.db from a backup.");
+}
+
 } // namespace headgate::service

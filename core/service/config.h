@@ -55,5 +55,7 @@ struct Config {
 
 [[nodiscard]] std::string configToJson(const Config& config);
 [[nodiscard]] Result<Config> configFromJson(std::string_view json);
+/// The list of pools alone, as it stands inside a configuration.
+[[nodiscard]] Result<std::vector<ledger::Pool>> poolsFromJson(std::string_view json);
 
 } // namespace headgate::service

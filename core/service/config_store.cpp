@@ -103,6 +103,42 @@ Result<std::vector<RevisionInfo>> ConfigStore::list(int limit)
     }
 }
 
+Result<void> ConfigStore::eachPoolRevision(
+    const std::function<Result<bool>(const PoolRevision&)>& take)
+{
+    auto statement = m_connection.prepare(
+        "SELECT rev, at_us, actor, summary, ifnull(json_extract(body, '$.pools'), '[]') "
+        "FROM revision ORDER BY rev DESC");
+    if (!statement) {
+        return statement.error();
+    }
+    PoolRevision newer;
+    for (;;) {
+        const auto row = statement->step();
+        if (!row) {
+            return row.error();
+        }
+        newer.before = *row ? statement->columnText(4) : std::string("[]");
+        if (newer.info.revision != 0 && newer.before != newer.after) {
+            const auto more = take(newer);
+            if (!more) {
+                statement->reset();
+                return more.error();
+            }
+            if (!*more) {
+                statement->reset();
+                return {};
+            }
+        }
+        if (!*row) {
+            return {};
+        }
+        newer.info = {statement->columnInt(0), statement->columnInt(1), statement->columnText(2),
+            statement->columnText(3)};
+        newer.after = newer.before;
+    }
+}
+
 Result<std::int64_t> ConfigStore::counter(const std::string& name)
 {
     auto statement = m_connection.prepare("SELECT value FROM counter WHERE name = ?1");

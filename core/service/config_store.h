@@ -8,6 +8,7 @@
 #include "core/base/sqlite.h"
 #include "core/service/service.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,16 @@ public:
     /// Appends `config` as a revision; durable when it returns.
     [[nodiscard]] Result<void> save(const Config& config);
     [[nodiscard]] Result<std::vector<RevisionInfo>> list(int limit);
+
+    /// One revision that changed pools, with the pools before and after it as JSON lists.
+    struct PoolRevision {
+        RevisionInfo info;
+        std::string before;
+        std::string after;
+    };
+    /// Newest first, until `take` says false.
+    [[nodiscard]] Result<void> eachPoolRevision(
+        const std::function<Result<bool>(const PoolRevision&)>& take);
 
     /// Counters that only grow, to notice that another file went back to an old state.
     [[nodiscard]] Result<std::int64_t> counter(const std::string& name);

@@ -10,6 +10,7 @@
 #include "core/activity/activity_log.h"
 #include "core/base/result.h"
 #include "core/base/secret.h"
+#include "core/ledger/explain.h"
 #include "core/ledger/ledger.h"
 #include "core/proxy/proxy.h"
 #include "core/routing/plan.h"
@@ -73,6 +74,7 @@ struct NewPool {
     std::string zone; ///< empty: settings.zone
     int reservePercent = 0;
     bool hard = true;
+    int fiscalStartDay = 1; ///< of months, quarters and years
 };
 
 /// What changes; absent fields stay.
@@ -83,8 +85,40 @@ struct PoolEdit {
     std::optional<int> reservePercent;
     std::optional<bool> hard;
     std::optional<std::string> zone;
+    std::optional<int> fiscalStartDay;
     std::optional<bool> frozen;
     std::optional<bool> archived;
+};
+
+/// Money moved by hand. It stays in the journal for ever; an undo books the opposite.
+struct MoneyOrder {
+    enum class Kind { TopUp, Adjust } kind = Kind::TopUp;
+    PoolId pool;
+    std::string value; ///< the account of a pool that covers each value
+    Money amount; ///< adjust: positive adds to what is spent
+    std::string reason;
+};
+
+/// One line of the audit: a pool's configuration changed, or its money moved by hand.
+struct PoolChange {
+    struct Field {
+        std::string name; ///< "cap", "window", "settled", …
+        std::string before;
+        std::string after;
+    };
+    TimeUs atUs = 0;
+    std::string actor;
+    PoolId pool;
+    std::string name; ///< of the pool, after the change
+    std::string account; ///< money in a pool that covers each value
+    std::string what; ///< "add", "edit", "archive", "restore", "top-up", "adjust", "unfreeze"
+    std::string summary; ///< one sentence
+    std::string reason; ///< money only
+    std::vector<Field> fields;
+    std::int64_t revision = 0; ///< configuration
+    std::int64_t entry = 0; ///< money: the journal line
+    std::int64_t undoes = 0; ///< the revision or entry that this one took back
+    bool undone = false; ///< a later change took this one back
 };
 
 struct NewKey {
@@ -155,10 +189,17 @@ public:
     [[nodiscard]] Result<ledger::Pool> addPool(const NewPool& pool, const std::string& actor);
     [[nodiscard]] Result<ledger::Pool> editPool(
         PoolId pool, const PoolEdit& edit, const std::string& actor);
+    /// Books it and returns the number of the journal line.
+    [[nodiscard]] Result<std::int64_t> moveMoney(const MoneyOrder& order, const std::string& actor);
     [[nodiscard]] Result<void> topUpPool(
         PoolId pool, Money amount, const std::string& reason, const std::string& actor);
     [[nodiscard]] Result<void> adjustPool(PoolId pool, const std::string& accountValue,
         Money amount, const std::string& reason, const std::string& actor);
+    /// Takes back the newest change of any pool that is not taken back yet: configuration by
+    /// restoring what that change altered, money by a correcting entry. Returns what it undid.
+    [[nodiscard]] Result<PoolChange> undoPoolChange(const std::string& actor);
+    /// Books the opposite of a journal line made by hand.
+    [[nodiscard]] Result<void> undoMoneyMove(std::int64_t entry, const std::string& actor);
     [[nodiscard]] Result<CreatedKey> createKey(const NewKey& key, const std::string& actor);
     [[nodiscard]] Result<void> revokeKey(KeyId key, const std::string& actor);
     /// Takes a revocation back (undo): the same key works again.
@@ -201,6 +242,15 @@ public:
         const std::function<void(Result<activity::LatencySummary>)>& done);
     void journal(std::optional<PoolId> pool, std::int64_t beforeSequence, int limit,
         const std::function<void(Result<std::vector<ledger::Entry>>)>& done);
+    /// Who changed what of a pool (or of all), newest first.
+    void poolHistory(std::optional<PoolId> pool, int limit,
+        const std::function<void(Result<std::vector<PoolChange>>)>& done);
+    /// The stories behind numbers; see core/ledger/explain.h. Also with a ledger that is closed
+    /// because its books do not add up.
+    void explainHold(const std::string& holdOrRequest,
+        const std::function<void(Result<std::vector<ledger::HoldStory>>)>& done);
+    void explainAccount(PoolId pool, const std::string& value,
+        const std::function<void(Result<ledger::AccountStory>)>& done);
     void verifyLedger(const std::function<void(Result<ledger::VerifyReport>)>& done);
 
     // --- for verbs that stream or need the parts

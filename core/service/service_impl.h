@@ -46,6 +46,12 @@ struct Service::Impl {
     [[nodiscard]] Result<void> commit(Config next, const std::string& actor, std::string summary);
     [[nodiscard]] std::shared_ptr<const proxy::ProxyConfig> proxyConfig(const Config& config) const;
     [[nodiscard]] Result<ledger::SqliteLedger*> openedLedger() const;
+    [[nodiscard]] Result<std::int64_t> bookMoney(const MoneyOrder& order, const std::string& actor);
+    [[nodiscard]] Result<void> undoRevision(const PoolChange& change, const std::string& actor);
+    [[nodiscard]] Result<void> undoMoney(const PoolChange& change, const std::string& actor);
+    [[nodiscard]] Result<std::vector<PoolChange>> history(std::optional<PoolId> pool, int limit);
+    [[nodiscard]] Result<void> revisionHistory(
+        std::optional<PoolId> pool, int limit, std::vector<PoolChange>& out);
 
     // --- watching, on the hub's thread
     void tick();

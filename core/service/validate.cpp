@@ -162,7 +162,13 @@ Result<void> checkPool(const Config& config, const ledger::Pool& pool)
             "Use an IANA name such as Europe/Berlin or UTC.");
     }
     if (pool.fiscalStartDay < 1 || pool.fiscalStartDay > 28) {
-        return invalid("The first day of the month must be 1 to 28.");
+        return invalid("The first day of the month must be 1 to 28.",
+            "A later day is missing in February: use 28 at most.");
+    }
+    if (pool.window.kind == ledger::WindowKind::Bucket && pool.cap != pool.window.bucketCapacity) {
+        return invalid("The cap of pool \"" + pool.name + "\" must be its bucket's capacity, $"
+                + pool.window.bucketCapacity.toDecimal() + ".",
+            "Change both together: the window bucket:CAPACITY/RATE-per-hour says the capacity.");
     }
     if (pool.scope.value.size() > limits::scopeValueBytesMax || !isPlain(pool.scope.value)) {
         return invalid("The scope's value is too long or holds control characters.");

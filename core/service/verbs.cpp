@@ -30,6 +30,7 @@ const VerbTable& verbTable()
     static const VerbTable table = [] {
         VerbTable all;
         addGeneralVerbs(all);
+        addLedgerVerbs(all);
         addPoolVerbs(all);
         addKeyVerbs(all);
         addCatalogVerbs(all);

@@ -10,8 +10,11 @@
 
 #include <boost/json/array.hpp>
 
+#include <chrono>
 #include <functional>
+#include <future>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,6 +37,21 @@ void addKeyVerbs(VerbTable& table);
 void addCatalogVerbs(VerbTable& table);
 void addActivityVerbs(VerbTable& table);
 void addGeneralVerbs(VerbTable& table);
+void addLedgerVerbs(VerbTable& table);
+
+/// Waits for the callback of a query that answers on another thread.
+template <typename T, typename Start>
+[[nodiscard]] Result<T> answerOf(Start&& start)
+{
+    auto promise = std::make_shared<std::promise<Result<T>>>();
+    auto answer = promise->get_future();
+    start([promise](Result<T> result) { promise->set_value(std::move(result)); });
+    if (answer.wait_for(std::chrono::minutes(10)) != std::future_status::ready) {
+        return Error(ErrorCode::Unavailable, "There was no answer within ten minutes.",
+            "Is the disk busy? Try again.");
+    }
+    return answer.get();
+}
 
 // --- arguments; errors name the argument
 [[nodiscard]] bool hasArg(const boost::json::object& args, const char* name);

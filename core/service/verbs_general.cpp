@@ -6,8 +6,7 @@
 
 #include <unistd.h>
 
-#include <future>
-#include <memory>
+#include <algorithm>
 
 namespace headgate::service {
 
@@ -135,40 +134,7 @@ Result<void> dryRun(const VerbCall& call)
     return send(call, row);
 }
 
-// --- ledger, simulated provider, demo, revisions
-
-Result<void> verifyLedger(const VerbCall& call)
-{
-    auto promise = std::make_shared<std::promise<Result<ledger::VerifyReport>>>();
-    auto answer = promise->get_future();
-    call.service.verifyLedger(
-        [promise](Result<ledger::VerifyReport> report) { promise->set_value(std::move(report)); });
-    if (answer.wait_for(std::chrono::minutes(10)) != std::future_status::ready) {
-        return Error(ErrorCode::Unavailable, "The verification did not end within ten minutes.");
-    }
-    const auto report = answer.get();
-    if (!report) {
-        return report.error();
-    }
-    call.service.activityLog().flush();
-    const auto chain = call.service.activityLog().verifyChain();
-    json::object row{{"ok", report->ok && chain.has_value()}, {"entries", report->entries},
-        {"holds", report->holds}, {"accounts", report->accounts}, {"open_holds", report->openHolds},
-        {"settled_total_usd", report->settledTotal.toDecimal()},
-        {"differences", textsJson(report->differences)}, {"log_ok", chain.has_value()},
-        {"log_rows", chain ? *chain : 0}, {"log_problem", chain ? "" : chain.error().message}};
-    if (auto done = send(call, row); !done) {
-        return done;
-    }
-    if (!report->ok) {
-        return Error(ErrorCode::Corrupt,
-            "The ledger does not add up: "
-                + (report->differences.empty() ? std::string("unknown difference")
-                                               : report->differences.front()),
-            "Nothing is admitted until ledger.db is restored from a backup.");
-    }
-    return chain ? Result<void>() : Result<void>(chain.error());
-}
+// --- simulated provider, demo, revisions
 
 Result<void> showBill(const VerbCall& call)
 {
@@ -264,7 +230,6 @@ void addGeneralVerbs(VerbTable& table)
     table["policy.set"] = setPolicy;
     table["policy.rollback"] = rollBackPolicy;
     table["policy.dry-run"] = dryRun;
-    table["ledger.verify"] = verifyLedger;
     table["sim.bill"] = showBill;
     table["sim.reset"] = resetBill;
     table["demo.start"] = startDemo;

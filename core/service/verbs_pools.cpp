@@ -36,6 +36,45 @@ json::object accountRow(const ledger::Pool& pool, const ledger::AccountView& acc
     return row;
 }
 
+/// One word for people and scripts: the first of these that holds.
+const char* stateWord(const ledger::Pool& pool, const ledger::Balance& sum)
+{
+    if (pool.archived) {
+        return "archived";
+    }
+    if (pool.frozen) {
+        return "frozen";
+    }
+    if (sum.frozen) {
+        return "overrun";
+    }
+    if (!pool.scope.each && !ledger::isPerRequest(pool) && availableOf(pool, sum).isZero()) {
+        return "empty";
+    }
+    return pool.hard ? "open" : "watch";
+}
+
+/// How and when money comes back, in words.
+std::string renewalWords(const ledger::Pool& pool, TimeUs resetsAtUs)
+{
+    switch (pool.window.kind) {
+    case ledger::WindowKind::Fixed:
+        return resetsAtUs == 0 ? "every " + pool.window.text()
+                               : formatInZone(resetsAtUs, pool.zone);
+    case ledger::WindowKind::Sliding:
+        return "as charges leave the last " + pool.window.text().substr(8);
+    case ledger::WindowKind::Bucket:
+        return "$" + pool.window.bucketRefillPerHour.toDecimal() + " an hour";
+    case ledger::WindowKind::Lifetime:
+        return "never";
+    case ledger::WindowKind::Session:
+        return "after " + pool.window.text().substr(8) + " idle";
+    case ledger::WindowKind::Request:
+        return "every request";
+    }
+    return {};
+}
+
 json::object poolRow(const ledger::PoolState& state)
 {
     const auto& pool = state.pool;
@@ -54,7 +93,8 @@ json::object poolRow(const ledger::PoolState& state)
     sum.frozen = accountFrozen;
     json::object row{{"id", pool.id.value}, {"name", pool.name}, {"scope", pool.scope.text()},
         {"window", pool.window.text()}, {"zone", pool.zone}, {"cap_usd", pool.cap.toDecimal()},
-        {"hard", pool.hard}, {"reserve_percent", pool.reservePercent}, {"frozen", pool.frozen},
+        {"fiscal_day", pool.fiscalStartDay}, {"hard", pool.hard},
+        {"reserve_percent", pool.reservePercent}, {"frozen", pool.frozen},
         {"accounts_frozen", accountFrozen}, {"archived", pool.archived},
         {"settled_usd", sum.settled.toDecimal()}, {"held_usd", sum.held.toDecimal()},
         {"topped_up_usd", sum.toppedUp.toDecimal()},
@@ -67,6 +107,8 @@ json::object poolRow(const ledger::PoolState& state)
         row["available_usd"] = availableOf(pool, sum).toDecimal();
     }
     putTime(row, "resets_at", pool.scope.each ? 0 : resetsAtUs);
+    row["renews"] = renewalWords(pool, pool.scope.each ? 0 : resetsAtUs);
+    row["state"] = stateWord(pool, sum);
     row["accounts"] = std::move(accounts);
     return row;
 }
@@ -124,14 +166,35 @@ Result<void> listPools(const VerbCall& call)
     return {};
 }
 
+/// The cap of a bucket is its capacity; all other windows need one said.
+Result<Money> capArg(const json::object& args, const ledger::Window& window)
+{
+    const bool isBucket = window.kind == ledger::WindowKind::Bucket;
+    if (isBucket && !hasArg(args, "cap")) {
+        return window.bucketCapacity;
+    }
+    const auto text = neededArg(args, "cap");
+    if (!text) {
+        return Error(ErrorCode::InvalidArgument, "\"cap\" is missing.",
+            "Say how much may be spent, in dollars: --cap 5.00.");
+    }
+    const auto cap = Money::parse(*text);
+    if (cap && isBucket && *cap != window.bucketCapacity) {
+        return Error(ErrorCode::InvalidArgument,
+            "The cap $" + cap->toDecimal() + " is not the bucket's capacity $"
+                + window.bucketCapacity.toDecimal() + ".",
+            "Leave --cap out: a bucket holds at most its capacity.");
+    }
+    return cap;
+}
+
 Result<void> addPool(const VerbCall& call)
 {
     NewPool pool;
     const auto name = neededArg(call.args, "name");
     const auto scopeText = neededArg(call.args, "scope");
     const auto windowText = neededArg(call.args, "window");
-    const auto capText = neededArg(call.args, "cap");
-    for (const auto* needed : {&name, &scopeText, &windowText, &capText}) {
+    for (const auto* needed : {&name, &scopeText, &windowText}) {
         if (!*needed) {
             return needed->error();
         }
@@ -144,7 +207,7 @@ Result<void> addPool(const VerbCall& call)
     if (!window) {
         return window.error();
     }
-    const auto cap = Money::parse(*capText);
+    const auto cap = capArg(call.args, *window);
     if (!cap) {
         return cap.error();
     }
@@ -155,6 +218,11 @@ Result<void> addPool(const VerbCall& call)
         }
         pool.reservePercent = *reserve;
     }
+    const auto fiscalDay = intArg(call.args, "fiscal_day", 1);
+    if (!fiscalDay) {
+        return fiscalDay.error();
+    }
+    pool.fiscalStartDay = static_cast<int>(std::clamp<std::int64_t>(*fiscalDay, 0, 100));
     pool.name = *name;
     pool.scope = *scope;
     pool.window = *window;
@@ -194,6 +262,13 @@ Result<PoolEdit> editOf(const json::object& args)
     }
     if (hasArg(args, "zone")) {
         edit.zone = textArg(args, "zone");
+    }
+    if (hasArg(args, "fiscal_day")) {
+        const auto day = intArg(args, "fiscal_day", 1);
+        if (!day) {
+            return day.error();
+        }
+        edit.fiscalStartDay = static_cast<int>(std::clamp<std::int64_t>(*day, 0, 100));
     }
     if (hasArg(args, "new_name")) {
         edit.name = textArg(args, "new_name");
@@ -243,15 +318,114 @@ Result<void> moveMoney(const VerbCall& call, bool topUp)
     if (!amount) {
         return amount.error();
     }
-    const std::string reason = textArg(call.args, "reason");
-    const std::string actor = actorArg(call.args);
-    auto done = topUp
-        ? call.service.topUpPool(pool->id, *amount, reason, actor)
-        : call.service.adjustPool(pool->id, textArg(call.args, "value"), *amount, reason, actor);
-    if (!done) {
-        return done;
+    MoneyOrder order;
+    order.kind = topUp ? MoneyOrder::Kind::TopUp : MoneyOrder::Kind::Adjust;
+    order.pool = pool->id;
+    order.value = textArg(call.args, "value");
+    order.amount = *amount;
+    order.reason = textArg(call.args, "reason");
+    const auto booked = call.service.moveMoney(order, actorArg(call.args));
+    if (!booked) {
+        return booked.error();
     }
     return sendPool(call, pool->id);
+}
+
+Result<void> showPool(const VerbCall& call)
+{
+    const auto pool = poolArg(call);
+    return pool ? sendPool(call, pool->id) : Result<void>(pool.error());
+}
+
+Result<void> duplicatePool(const VerbCall& call)
+{
+    const auto pool = poolArg(call);
+    if (!pool) {
+        return pool.error();
+    }
+    const auto name = neededArg(call.args, "new_name");
+    if (!name) {
+        return name.error();
+    }
+    NewPool copy;
+    copy.name = *name;
+    copy.scope = pool->scope;
+    copy.window = pool->window;
+    copy.cap = pool->cap;
+    copy.zone = pool->zone;
+    copy.reservePercent = pool->reservePercent;
+    copy.hard = pool->hard;
+    copy.fiscalStartDay = pool->fiscalStartDay;
+    const auto added = call.service.addPool(copy, actorArg(call.args));
+    return added ? sendPool(call, added->id) : Result<void>(added.error());
+}
+
+Result<void> flagPool(const VerbCall& call, std::optional<bool> PoolEdit::*flag, bool value)
+{
+    PoolEdit edit;
+    edit.*flag = value;
+    return applyEdit(call, edit);
+}
+
+json::object changeRow(const PoolChange& change)
+{
+    json::object row{{"actor", change.actor}, {"pool", change.name}, {"what", change.what},
+        {"summary", change.summary}, {"reason", change.reason}, {"account", change.account},
+        {"undone", change.undone}};
+    putTime(row, "at", change.atUs);
+    row["revision"] = change.revision == 0 ? json::value() : json::value(change.revision);
+    row["entry"] = change.entry == 0 ? json::value() : json::value(change.entry);
+    row["undoes"] = change.undoes == 0 ? json::value() : json::value(change.undoes);
+    json::array fields;
+    std::string words;
+    for (const auto& field : change.fields) {
+        fields.push_back(
+            json::object{{"field", field.name}, {"before", field.before}, {"after", field.after}});
+        words += (words.empty() ? "" : ", ") + field.name + " "
+            + (field.before.empty() ? "" : field.before + " -> ") + field.after;
+    }
+    row["change"] = words;
+    row["fields"] = std::move(fields);
+    return row;
+}
+
+Result<void> showHistory(const VerbCall& call)
+{
+    std::optional<PoolId> wanted;
+    if (hasArg(call.args, "name")) {
+        const auto pool = poolArg(call);
+        if (!pool) {
+            return pool.error();
+        }
+        wanted = pool->id;
+    }
+    const auto limit = intArg(call.args, "limit", 50);
+    if (!limit) {
+        return limit.error();
+    }
+    const auto most = static_cast<int>(std::clamp<std::int64_t>(*limit, 1, 10'000));
+    const auto changes = answerOf<std::vector<PoolChange>>(
+        [&](auto done) { call.service.poolHistory(wanted, most, std::move(done)); });
+    if (!changes) {
+        return changes.error();
+    }
+    for (const auto& change : *changes) {
+        if (auto sent = send(call, changeRow(change)); !sent) {
+            return sent;
+        }
+    }
+    return {};
+}
+
+Result<void> undoChange(const VerbCall& call)
+{
+    const auto undone = call.service.undoPoolChange(actorArg(call.args));
+    if (!undone) {
+        return undone.error();
+    }
+    json::object row = changeRow(*undone);
+    row["undone"] = true;
+    return send(call, row);
 }
 
 } // namespace
@@ -263,21 +437,18 @@ void addPoolVerbs(VerbTable& table)
     table["pools.set"] = setPool;
     table["pools.top-up"] = [](const VerbCall& call) { return moveMoney(call, true); };
     table["pools.adjust"] = [](const VerbCall& call) { return moveMoney(call, false); };
-    table["pools.freeze"] = [](const VerbCall& call) {
-        PoolEdit edit;
-        edit.frozen = true;
-        return applyEdit(call, edit);
-    };
-    table["pools.unfreeze"] = [](const VerbCall& call) {
-        PoolEdit edit;
-        edit.frozen = false;
-        return applyEdit(call, edit);
-    };
-    table["pools.archive"] = [](const VerbCall& call) {
-        PoolEdit edit;
-        edit.archived = true;
-        return applyEdit(call, edit);
-    };
+    table["pools.show"] = showPool;
+    table["pools.duplicate"] = duplicatePool;
+    table["pools.history"] = showHistory;
+    table["pools.undo"] = undoChange;
+    table["pools.freeze"]
+        = [](const VerbCall& call) { return flagPool(call, &PoolEdit::frozen, true); };
+    table["pools.unfreeze"]
+        = [](const VerbCall& call) { return flagPool(call, &PoolEdit::frozen, false); };
+    table["pools.archive"]
+        = [](const VerbCall& call) { return flagPool(call, &PoolEdit::archived, true); };
+    table["pools.restore"]
+        = [](const VerbCall& call) { return flagPool(call, &PoolEdit::archived, false); };
 }
 
 } // namespace headgate::service
