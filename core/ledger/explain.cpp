@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <memory>
+#include <utility>
 
 namespace headgate::ledger {
 
@@ -176,8 +178,9 @@ Result<std::vector<HoldStory>> findHolds(Reader& reader, const std::string& text
 {
     auto statement = reader.connection().prepare(
         "SELECT id, request_id, attempt, state, amount, ifnull(charged, 0), set_id, provider, "
-        "model, at_us, ifnull(ended_us, 0) FROM hold WHERE id = ?1 OR request_id = ?2 ORDER BY id "
-        "LIMIT 100");
+        "model, at_us, ifnull(ended_us, 0) FROM hold WHERE id = ?1 OR request_id = ?2 OR "
+        // The proxy writes the key's number before a request's own id.
+        "substr(request_id, instr(request_id, ':') + 1) = ?2 ORDER BY id LIMIT 100");
     if (!statement) {
         return statement.error();
     }
@@ -413,6 +416,10 @@ Result<void> fillBalances(Reader& reader, std::vector<Move>& moves)
     if (!done) {
         return done;
     }
+    std::map<std::pair<std::int64_t, std::int64_t>, MoneyMove*> byLine;
+    for (Move& move : moves) {
+        byLine.emplace(std::pair(move.move.entry.sequence, move.account), &move.move);
+    }
     back->bind(1, moves.back().move.entry.sequence);
     return eachRow(*back, [&](const sqlite::Statement& row) {
         Balance& balance = balances[row.columnInt(1)];
@@ -420,11 +427,10 @@ Result<void> fillBalances(Reader& reader, std::vector<Move>& moves)
         balance.settled = balance.settled.minusSaturated(moneyAt(row, 2));
         balance.held = balance.held.minusSaturated(moneyAt(row, 3));
         balance.toppedUp = balance.toppedUp.minusSaturated(moneyAt(row, 4));
-        for (Move& move : moves) {
-            if (move.move.entry.sequence == row.columnInt(0) && move.account == row.columnInt(1)) {
-                move.move.before = balance;
-                move.move.after = after;
-            }
+        const auto move = byLine.find({row.columnInt(0), row.columnInt(1)});
+        if (move != byLine.end()) {
+            move->second->before = balance;
+            move->second->after = after;
         }
     });
 }

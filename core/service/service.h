@@ -121,6 +121,12 @@ struct PoolChange {
     bool undone = false; ///< a later change took this one back
 };
 
+/// A hold with the decision that asked for it, if the activity log still has it.
+struct HoldTale {
+    ledger::HoldStory hold;
+    std::optional<activity::Decision> decision;
+};
+
 struct NewKey {
     std::string name;
     std::string team;
@@ -248,7 +254,7 @@ public:
     /// The stories behind numbers; see core/ledger/explain.h. Also with a ledger that is closed
     /// because its books do not add up.
     void explainHold(const std::string& holdOrRequest,
-        const std::function<void(Result<std::vector<ledger::HoldStory>>)>& done);
+        const std::function<void(Result<std::vector<HoldTale>>)>& done);
     void explainAccount(PoolId pool, const std::string& value,
         const std::function<void(Result<ledger::AccountStory>)>& done);
     void verifyLedger(const std::function<void(Result<ledger::VerifyReport>)>& done);

@@ -18,6 +18,9 @@ namespace {
 
 /// How far back the undo looks for a change that is not taken back yet.
 constexpr int undoLookBack = 500;
+/// A hold comes this long after its request at the most: waiting for money and retries included.
+constexpr std::int64_t decisionSearchUs = 10 * usPerMinute;
+constexpr int decisionSearchRows = 1'000;
 constexpr const char* undoRevisionMark = "Undo revision ";
 constexpr const char* undoEntryMark = "Undo of entry #";
 
@@ -183,6 +186,85 @@ void putBack(const ledger::Pool& from, const ledger::Pool& to, ledger::Pool& poo
     back(&ledger::Pool::fiscalStartDay);
     back(&ledger::Pool::frozen);
     back(&ledger::Pool::archived);
+}
+
+bool asked(const activity::Decision& decision, HoldId hold)
+{
+    return std::any_of(decision.attempts.begin(), decision.attempts.end(),
+        [hold](const activity::Attempt& attempt) { return attempt.hold == hold; });
+}
+
+/// By the decision's own id where the ledger's request id ends in it, else by looking through what
+/// was decided shortly before the hold was made.
+std::optional<activity::Decision> decisionOf(
+    const activity::ActivityLog& log, const ledger::HoldStory& hold)
+{
+    const auto colon = hold.requestId.find(':');
+    const auto text
+        = colon == std::string::npos ? hold.requestId : hold.requestId.substr(colon + 1);
+    if (const auto id = activity::decisionIdFromText(text); id && text.starts_with('d')) {
+        if (auto found = log.decision(*id)) {
+            return std::move(*found);
+        }
+    }
+    activity::PageQuery query;
+    query.filter.fromUs = hold.atUs - decisionSearchUs;
+    query.filter.toUs = hold.atUs + 1;
+    query.limit = decisionSearchRows;
+    const auto page = log.page(query);
+    if (!page) {
+        return std::nullopt;
+    }
+    for (const auto& row : page->rows) {
+        if (asked(row, hold.hold)) {
+            auto found = log.decision(row.id);
+            return found ? std::optional(std::move(*found)) : std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Clients name requests in their own words, which only the activity log knows.
+Result<std::vector<ledger::HoldStory>> holdsOf(
+    const std::string& path, const activity::ActivityLog& log, const std::string& text)
+{
+    auto holds = ledger::explainHold(path, text);
+    if (holds || holds.error().code != ErrorCode::NotFound) {
+        return holds;
+    }
+    activity::PageQuery query;
+    query.filter.equals = {{"request_id", text}};
+    query.limit = 20;
+    const auto page = log.page(query);
+    std::vector<ledger::HoldStory> found;
+    for (const auto& row : page ? page->rows : std::vector<activity::Decision>()) {
+        for (const auto& attempt : row.attempts) {
+            auto one = ledger::explainHold(path, std::to_string(attempt.hold.value));
+            if (one) {
+                found.insert(found.end(), one->begin(), one->end());
+            }
+        }
+    }
+    if (found.empty()) {
+        return holds;
+    }
+    return found;
+}
+
+Result<std::vector<HoldTale>> talesOf(
+    const std::string& path, activity::ActivityLog& log, const std::string& text)
+{
+    log.flush();
+    auto holds = holdsOf(path, log, text);
+    if (!holds) {
+        return holds.error();
+    }
+    std::vector<HoldTale> tales;
+    for (auto& hold : *holds) {
+        auto decision = decisionOf(log, hold);
+        tales.push_back({std::move(hold), std::move(decision)});
+    }
+    return tales;
 }
 
 } // namespace
@@ -356,11 +438,11 @@ void Service::poolHistory(std::optional<PoolId> pool, int limit,
 }
 
 void Service::explainHold(const std::string& holdOrRequest,
-    const std::function<void(Result<std::vector<ledger::HoldStory>>)>& done)
+    const std::function<void(Result<std::vector<HoldTale>>)>& done)
 {
     const bool queued
         = m_impl->reports.add({}, [this, holdOrRequest, done](const Worker::StillWanted& wanted) {
-              auto result = ledger::explainHold(m_impl->paths.ledger, holdOrRequest);
+              auto result = talesOf(m_impl->paths.ledger, *m_impl->activityLog, holdOrRequest);
               if (wanted()) {
                   done(std::move(result));
               }

@@ -211,7 +211,7 @@ Result<std::int64_t> Service::Impl::bookMoney(const MoneyOrder& order, const std
             "Say which: --value NAME.");
     }
     auto done = order.kind == MoneyOrder::Kind::TopUp
-        ? (*open)->topUp(order.pool, order.amount, actor, order.reason)
+        ? (*open)->topUp(order.pool, order.amount, actor, order.reason, order.value)
         : (*open)->adjust(order.pool, order.value, order.amount, actor, order.reason);
     events->moneyMoved();
     if (!done) {

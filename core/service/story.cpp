@@ -53,7 +53,10 @@ std::string accountWords(const ledger::AccountKey& key, const StoryContext& cont
     if (pool == nullptr) {
         return fmt::format("pool {} {}", key.pool.value, key.value);
     }
-    return pool->scope.each ? pool->name + "/" + key.value : pool->name;
+    if (!pool->scope.each) {
+        return pool->name;
+    }
+    return pool->name + "/" + (key.value.empty() ? "(none)" : key.value);
 }
 
 StoryLine lineOf(const ledger::StoryLine& from, const StoryContext& context)
@@ -333,6 +336,10 @@ std::string entryKindWords(ledger::EntryKind kind)
         return "Frozen";
     case Kind::Unfreeze:
         return "Unfrozen";
+    case Kind::Expire:
+        return "Left the window";
+    case Kind::Refill:
+        return "Refilled";
     }
     return ledger::entryKindName(kind);
 }
@@ -410,7 +417,10 @@ Story tellAccount(const ledger::AccountStory& account, const StoryContext& conte
 {
     const auto& pool = account.pool;
     Story story;
-    story.title = "Account " + (pool.scope.each ? pool.name + "/" + account.key.value : pool.name);
+    story.title = "Account "
+        + (pool.scope.each
+                ? pool.name + "/" + (account.key.value.empty() ? "(none)" : account.key.value)
+                : pool.name);
     const bool perRequest = ledger::isPerRequest(pool);
     const Money limit = pool.cap.plusSaturated(account.stored.toppedUp);
     const Money left

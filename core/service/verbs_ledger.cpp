@@ -83,31 +83,15 @@ void putStory(json::object& row, const Story& story)
     row["facts"] = std::move(facts);
 }
 
-/// The decision of a request, if the activity log still has it.
-std::optional<activity::Decision> decisionOf(Service& service, const std::string& requestId)
-{
-    activity::PageQuery query;
-    query.filter.equals = {{"request_id", requestId}};
-    query.limit = 1;
-    service.activityLog().flush();
-    const auto page = service.activityLog().page(query);
-    if (!page || page->rows.empty()) {
-        return std::nullopt;
-    }
-    auto decision = service.activityLog().decision(page->rows.front().id);
-    return decision ? std::optional(std::move(*decision)) : std::nullopt;
-}
-
 Result<void> explainHold(const VerbCall& call, const std::string& text)
 {
-    const auto holds = answerOf<std::vector<ledger::HoldStory>>(
+    const auto tales = answerOf<std::vector<HoldTale>>(
         [&](auto done) { call.service.explainHold(text, std::move(done)); });
-    if (!holds) {
-        return holds.error();
+    if (!tales) {
+        return tales.error();
     }
     const auto config = call.service.config();
-    for (const auto& hold : *holds) {
-        const auto decision = decisionOf(call.service, hold.requestId);
+    for (const auto& [hold, decision] : *tales) {
         const auto story = tellHold(
             hold, {config.get(), decision ? &*decision : nullptr, SystemClock().nowUs()});
         json::object row{{"kind", "hold"}, {"hold", hold.hold.value},

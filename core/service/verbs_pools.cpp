@@ -381,8 +381,10 @@ json::object changeRow(const PoolChange& change)
     for (const auto& field : change.fields) {
         fields.push_back(
             json::object{{"field", field.name}, {"before", field.before}, {"after", field.after}});
-        words += (words.empty() ? "" : ", ") + field.name + " "
-            + (field.before.empty() ? "" : field.before + " -> ") + field.after;
+        if (!field.before.empty()) { // a new pool's summary says it all
+            words += (words.empty() ? "" : ", ") + field.name + " " + field.before + " -> "
+                + field.after;
+        }
     }
     row["change"] = words;
     row["fields"] = std::move(fields);

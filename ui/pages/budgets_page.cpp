@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/pages/budgets_page.h"
 
+#include "core/service/story.h"
 #include "ui/dialogs/pool_dialog.h"
 #include "ui/models/cells.h"
 #include "ui/models/decision_table_model.h"
@@ -29,38 +30,6 @@ namespace {
 constexpr int journalPage = 100;
 constexpr int holdsLookBack = 1'000;
 
-QString entryWords(ledger::EntryKind kind)
-{
-    using Kind = ledger::EntryKind;
-    switch (kind) {
-    case Kind::Hold:
-        return BudgetsPage::tr("Hold");
-    case Kind::Dispatch:
-        return BudgetsPage::tr("Sent");
-    case Kind::Settle:
-        return BudgetsPage::tr("Settled");
-    case Kind::Estimate:
-        return BudgetsPage::tr("Settled (estimate)");
-    case Kind::Unknown:
-        return BudgetsPage::tr("Charged in full (outcome unknown)");
-    case Kind::Release:
-        return BudgetsPage::tr("Released");
-    case Kind::Adjust:
-        return BudgetsPage::tr("Adjustment");
-    case Kind::TopUp:
-        return BudgetsPage::tr("Top-up");
-    case Kind::Freeze:
-        return BudgetsPage::tr("Frozen");
-    case Kind::Unfreeze:
-        return BudgetsPage::tr("Unfrozen");
-    case Kind::Expire:
-        return BudgetsPage::tr("Left the window");
-    case Kind::Refill:
-        return BudgetsPage::tr("Refilled");
-    }
-    return {};
-}
-
 Cell deltaCell(Money money)
 {
     auto cell = moneyCell(money);
@@ -84,7 +53,7 @@ SnapshotRow entryRow(const ledger::Entry& entry)
     SnapshotRow row;
     row.id = QString::number(entry.sequence);
     row.cells
-        = {timeCell(entry.atUs, {}), textCell(entryWords(entry.kind)), deltaCell(entry.heldDelta),
+        = {timeCell(entry.atUs, {}), textCell(toQt(service::entryKindWords(entry.kind))), deltaCell(entry.heldDelta),
             deltaCell(entry.settledDelta), textCell(accounts.join(QStringLiteral(", "))),
             safeCell(entry.requestId), safeCell(entry.actor), safeCell(entry.reason)};
     row.cells[0].sort = qlonglong(entry.sequence);
