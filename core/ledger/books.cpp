@@ -143,12 +143,6 @@ std::vector<Books::PoolEntry*> Books::matching(const Identity& identity, const T
     return found;
 }
 
-std::optional<TimeUs> Books::resetOf(const PoolEntry& entry, const Span& span)
-{
-    const bool renews = entry.pool.window.kind == WindowKind::Fixed && !isPerRequest(entry.pool);
-    return renews ? std::optional(span.endUs) : std::nullopt;
-}
-
 Books::OperationTotals Books::totalsOf(const std::string& requestId) const
 {
     OperationTotals totals;
@@ -167,26 +161,22 @@ Result<std::vector<Books::Candidate>> Books::gather(const Ask& ask, TimeUs at)
 {
     std::vector<Candidate> candidates;
     for (PoolEntry* entry : matching(ask.identity, ask.target)) {
-        const auto span = spanOf(*entry, at);
-        if (!span) {
-            return span.error();
+        const auto current
+            = currentAccount(*entry, accountValue(entry->pool, ask.identity, ask.target), at);
+        if (!current) {
+            return current.error();
         }
         Candidate candidate;
         candidate.pool = entry;
-        candidate.view.key = {
-            entry->pool.id, accountValue(entry->pool, ask.identity, ask.target), (*span).startUs};
-        candidate.view.resetsAtUs = resetOf(*entry, *span);
-        const auto account = find(*entry, candidate.view.key);
-        if (!account) {
-            return account.error();
-        }
-        candidate.account = *account;
+        candidate.view.key = (*current).key;
+        candidate.account = (*current).account;
+        candidate.view.resetsAtUs = resetOf(*entry, candidate.account, at);
         if (isPerRequest(entry->pool)) {
             const OperationTotals totals = totalsOf(ask.requestId);
             candidate.view.balance.settled = totals.settled;
             candidate.view.balance.held = totals.held;
         } else if (candidate.account != nullptr) {
-            candidate.view.balance = candidate.account->balance;
+            candidate.view.balance = balanceNow(*candidate.account, at);
         }
         candidates.push_back(std::move(candidate));
     }
@@ -250,6 +240,9 @@ Decision Books::reserve(const Ask& ask)
         if (!heldFits) {
             return unavailable(ask, "The sum of holds would not fit into an amount of money.");
         }
+        if (denial) {
+            denial->resetsAtUs = roomOf(candidate, ask, *denial);
+        }
         if (denial && (!worst || isWorse(*denial, *worst))) {
             worst = std::move(denial);
         }
@@ -280,6 +273,7 @@ Decision Books::grant(const Ask& ask, std::vector<Candidate>& candidates, TimeUs
         Account& account = candidate.account != nullptr
             ? *candidate.account
             : create(*candidate.pool, candidate.view.key);
+        bringUpToDate(account, Freshness::Roughly, ask.amount);
         touch(account);
         account.balance.held = account.balance.held.plus(ask.amount).value();
         ++account.openHolds;
@@ -290,15 +284,20 @@ Decision Books::grant(const Ask& ask, std::vector<Candidate>& candidates, TimeUs
         const Balance& before = account.before;
         const Money change = account.balance.settled.plusSaturated(account.balance.held)
                                  .minusSaturated(before.settled)
-                                 .minusSaturated(before.held);
+                                 .minusSaturated(before.held)
+                                 .minusSaturated(account.balance.toppedUp)
+                                 .plusSaturated(before.toppedUp);
         account.grantPeak = std::max(account.grantPeak.value_or(change), change);
         hold->accounts.push_back(&account);
         candidate.view.balance.held = candidate.view.balance.held.plusSaturated(ask.amount);
         granted.lines.push_back(lineFor(*candidate.pool, candidate.view, ask.identity.priority));
     }
     hold->row.setId = internSet(hold->accounts);
+    if (m_lastAtUs != at) {
+        hold->row.atUs = nextTime(); // after the lines of what has left or was refilled
+    }
     m_rows.newHolds.push_back(hold->row);
-    EntryRow& entry = addEntry(EntryKind::Hold, at);
+    EntryRow& entry = addEntry(EntryKind::Hold, hold->row.atUs);
     entry.hold = hold->row.id;
     entry.setId = hold->row.setId;
     entry.held = ask.amount;
@@ -411,15 +410,17 @@ Result<Settled> Books::endHold(HoldRecord& hold, const Ending& ending)
         log::warning("Holds stay in an ended window for now: {}", rolled.error().text());
     }
     remember(hold);
-    const TimeUs at = nextTime();
     hold.overrun = ending.charged > amount;
+    for (Account* account : hold.accounts) {
+        bringUpToDate(*account, hold.overrun ? Freshness::Exactly : Freshness::Roughly);
+    }
+    const TimeUs at = nextTime();
     for (Account* account : hold.accounts) {
         touch(*account);
         HEADGATE_CHECK(account->balance.held >= amount && account->openHolds > 0);
         account->balance.held = account->balance.held.minus(amount).value();
-        account->balance.settled = account->balance.settled.plus(ending.charged).value();
+        addCharge(*account, ending.charged, at);
         account->mayExceed = account->mayExceed || hold.overrun;
-        account->usedAtUs = at;
         --account->openHolds;
     }
     hold.row.state = ending.state;
@@ -516,13 +517,13 @@ std::vector<BudgetLine> Books::linesOf(const HoldRecord& hold) const
 {
     std::vector<BudgetLine> lines;
     for (const Account* account : hold.accounts) {
-        AccountView view{account->key, account->balance, {}};
+        AccountView view{account->key, balanceNow(*account, m_lastAtUs), {}};
         if (isPerRequest(account->pool->pool)) {
             const OperationTotals totals = totalsOf(hold.row.requestId);
             view.balance.settled = totals.settled;
             view.balance.held = totals.held;
-        } else if (account->key.windowStartUs == account->pool->span.startUs) {
-            view.resetsAtUs = resetOf(*account->pool, account->pool->span);
+        } else if (isCurrent(*account, m_lastAtUs)) {
+            view.resetsAtUs = resetOf(*account->pool, account, m_lastAtUs);
         }
         lines.push_back(lineFor(*account->pool, view, hold.priority));
     }
@@ -539,12 +540,12 @@ BudgetView Books::view(const Identity& identity, const Target& target) const
         AccountView account;
         const auto span = spanOf(*entry, at);
         if (span) {
-            account.key
-                = {entry->pool.id, accountValue(entry->pool, identity, target), (*span).startUs};
-            account.resetsAtUs = resetOf(*entry, *span);
-            const Account* known = findInMemory(account.key);
-            if (known != nullptr && !isPerRequest(entry->pool)) {
-                account.balance = known->balance;
+            const Current current
+                = currentInMemory(*entry, *span, accountValue(entry->pool, identity, target), at);
+            account.key = current.key;
+            account.resetsAtUs = resetOf(*entry, current.account, at);
+            if (current.account != nullptr && !isPerRequest(entry->pool)) {
+                account.balance = balanceNow(*current.account, at);
             }
             if (const auto moves = pending.find(account.key); moves != pending.end()) {
                 account.balance.held = account.balance.held.plusSaturated(moves->second);
@@ -568,7 +569,7 @@ std::vector<PoolState> Books::poolStates() const
         static_cast<void>(spanOf(*entry, at)); // only brings the cached span up to date
     }
     for (const auto& [key, account] : m_accounts) {
-        if (key.windowStartUs == account->pool->span.startUs) {
+        if (isCurrent(*account, at)) {
             current[key.pool].push_back(account.get());
         }
     }
@@ -578,18 +579,19 @@ std::vector<PoolState> Books::poolStates() const
             continue;
         }
         PoolState state{entry->pool, {}, 0, entry->lifetime};
-        const auto reset = resetOf(*entry, entry->span);
         auto& accounts = current[id];
         std::sort(accounts.begin(), accounts.end(),
             [](const Account* a, const Account* b) { return a->id > b->id; });
         state.accountsTotal = static_cast<std::int64_t>(accounts.size());
         accounts.resize(std::min(accounts.size(), accountsShownMax));
         for (const Account* account : accounts) {
-            state.accounts.push_back({account->key, account->balance, reset});
+            state.accounts.push_back(
+                {account->key, balanceNow(*account, at), resetOf(*entry, account, at)});
         }
         if (accounts.empty() && !entry->pool.scope.each) {
             const AccountKey key{id, accountValue(entry->pool, {}, {}), entry->span.startUs};
-            state.accounts.push_back({key, {}, reset}); // not used yet: a bar at zero
+            state.accounts.push_back(
+                {key, {}, resetOf(*entry, nullptr, at)}); // not used yet: a bar at zero
             state.accountsTotal = 1;
         }
         for (AccountView& view : state.accounts) {

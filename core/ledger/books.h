@@ -70,6 +70,16 @@ private:
         Span span; ///< of the current window; empty until first needed
         Money lifetime;
     };
+    /// What was reported about an account, and how fast it spends: two neighbouring stretches of
+    /// time, so that the rate is never that of a moment.
+    struct Watch {
+        int threshold = 0; ///< the highest percentage already reported
+        TimeUs projectedAtUs = 0;
+        TimeUs sinceUs = 0;
+        Money spent;
+        TimeUs previousSinceUs = 0;
+        Money previousSpent;
+    };
     struct Account {
         std::int64_t id = 0;
         AccountKey key;
@@ -77,14 +87,19 @@ private:
         Balance balance;
         Money carried;
         int openHolds = 0;
-        int threshold = 0; ///< the highest percentage already reported
-        TimeUs usedAtUs = 0;
+        TimeUs usedAtUs = 0; ///< the last grant or end of a hold
+        bool isSession = false;
+        bool isArchived = false; ///< in the store: the next change wakes it
+        std::unique_ptr<WindowState> state; ///< sliding and bucket windows only
+        Watch watch;
         // Until the batch ends: how it was, and what the guard must see.
         bool touched = false;
         bool created = false;
         Balance before;
         Money carriedBefore;
         int openHoldsBefore = 0;
+        TimeUs usedAtBefore = 0;
+        std::unique_ptr<WindowState> stateBefore;
         bool mayExceed = false;
         std::optional<Money> grantPeak;
     };
@@ -135,10 +150,42 @@ private:
     [[nodiscard]] std::vector<BudgetLine> linesOf(const HoldRecord& hold) const;
     [[nodiscard]] static BudgetLine lineFor(
         const PoolEntry& entry, const AccountView& view, Priority priority);
-    [[nodiscard]] static std::optional<TimeUs> resetOf(const PoolEntry& entry, const Span& span);
 
     // books_windows.cpp: which account is the current one
+    struct Current {
+        AccountKey key;
+        Account* account = nullptr; ///< absent until its first grant
+    };
+    enum class Freshness { Roughly, Exactly };
     [[nodiscard]] static bool hasPeriods(const Pool& pool);
+    [[nodiscard]] static bool hasSessions(const Pool& pool);
+    [[nodiscard]] static std::unique_ptr<WindowState> makeState(const Pool& pool, TimeUs at);
+    [[nodiscard]] Result<Current> currentAccount(
+        PoolEntry& entry, const std::string& value, TimeUs at);
+    [[nodiscard]] Result<Account*> openCurrent(
+        PoolEntry& entry, const std::string& value, TimeUs at);
+    [[nodiscard]] Current currentInMemory(
+        PoolEntry& entry, const Span& span, const std::string& value, TimeUs at) const;
+    [[nodiscard]] bool isCurrent(const Account& account, TimeUs at) const;
+    [[nodiscard]] static Balance balanceNow(const Account& account, TimeUs at);
+    [[nodiscard]] static std::optional<TimeUs> resetOf(
+        const PoolEntry& entry, const Account* account, TimeUs at);
+    [[nodiscard]] static std::optional<TimeUs> roomOf(
+        const Candidate& candidate, const Ask& ask, const Denial& denial);
+    void bringUpToDate(Account& account, Freshness freshness, Money ask = {});
+    void refill(Account& account, Freshness freshness, Money ask);
+    void addCharge(Account& account, Money charge, TimeUs at);
+    void archiveSome(TimeUs now);
+    [[nodiscard]] static ArchiveStep archiveStep(const PoolEntry& entry, TimeUs now);
+
+    // books_watch.cpp: what operators are told
+    void watch(Account& account, Money charged);
+    void watchThreshold(Account& account, const Balance& now, Money limit);
+    void watchRate(Account& account, const Balance& now, Money limit, Money charged);
+    [[nodiscard]] std::optional<TimeUs> projected(
+        const Account& account, Money left, Money limit, Money spent) const;
+    [[nodiscard]] static std::string whereOf(const Account& account);
+
     [[nodiscard]] Result<void> rollOver();
     [[nodiscard]] Result<void> moveHold(
         HoldRecord& hold, std::size_t place, const AccountKey& key, const char* reason);
@@ -149,12 +196,13 @@ private:
     [[nodiscard]] Result<Account*> find(PoolEntry& entry, const AccountKey& key);
     Account& create(PoolEntry& entry, const AccountKey& key);
     [[nodiscard]] Result<Account*> findOrCreate(PoolEntry& entry, const AccountKey& key);
-    Account& adopt(PoolEntry& entry, const AccountRow& row);
+    [[nodiscard]] Result<Account*> adopt(PoolEntry& entry, const AccountRow& row);
+    void addSlotRows(const Account& account);
+    void forget(const AccountKey& key);
     void touch(Account& account);
     void remember(HoldRecord& hold); ///< for rollback
     [[nodiscard]] std::int64_t internSet(const std::vector<Account*>& accounts);
     EntryRow& addEntry(EntryKind kind, TimeUs at);
-    void raiseThreshold(Account& account);
     void forgetOldHolds();
     void endBatch();
 
@@ -163,14 +211,32 @@ private:
     [[nodiscard]] Result<void> loadCurrent(PoolEntry& entry, TimeUs at);
     void loadHolds(const StoredState& state);
     void indexPools();
-    [[nodiscard]] Result<void> applyPool(const Pool& wanted, TimeUs at);
-    [[nodiscard]] Result<void> carryOver(PoolEntry& entry, const Pool& old, TimeUs at);
-    [[nodiscard]] Result<void> carryUsage(PoolEntry& entry, const Span& span, TimeUs at);
-    [[nodiscard]] Result<void> carryMarks(
-        PoolEntry& entry, TimeUs oldStartUs, TimeUs newStartUs, TimeUs at);
-    [[nodiscard]] Result<void> moveHolds(PoolEntry& entry, const Span& span);
     [[nodiscard]] std::vector<HoldRecord*> openHoldsInOrder() const;
     [[nodiscard]] Result<PoolEntry*> usablePool(PoolId id);
+    [[nodiscard]] Result<Account*> accountToCorrect(const Adjustment& adjustment);
+
+    // books_edits.cpp: another window, the same usage
+    struct Edit {
+        PoolEntry* entry = nullptr;
+        Pool old;
+        std::vector<Account*> was; ///< current under the old window
+        TimeUs at = 0;
+    };
+    [[nodiscard]] Result<void> applyPool(const Pool& wanted, TimeUs at);
+    [[nodiscard]] Result<std::vector<Account*>> accountsBefore(PoolEntry& entry, TimeUs at);
+    [[nodiscard]] Result<void> carryOver(const Edit& edit);
+    [[nodiscard]] Result<std::vector<Account*>> continuousAccounts(const Edit& edit);
+    [[nodiscard]] Result<void> carryMarks(const Edit& edit);
+    [[nodiscard]] Result<void> carryUsage(const Edit& edit);
+    [[nodiscard]] Result<void> carryByPeriod(const Edit& edit);
+    [[nodiscard]] Result<void> carryIntoSlots(const Edit& edit);
+    [[nodiscard]] Result<void> carryIntoBuckets(const Edit& edit);
+    [[nodiscard]] Result<void> carryIntoSessions(const Edit& edit);
+    [[nodiscard]] Result<std::map<std::string, std::vector<TimedUsage>>> usageOf(
+        const Edit& edit, TimeUs sinceUs, std::int64_t stepUs);
+    void carryTo(Account& account, Money settled);
+    void carryTopUp(Account& account, Money toppedUp);
+    [[nodiscard]] Result<void> moveHolds(const Edit& edit);
 
     LedgerStore& m_store;
     const Clock& m_clock;
@@ -180,6 +246,10 @@ private:
     std::vector<PoolEntry*> m_poolsForAll; ///< must be asked about every call
     std::unordered_map<std::string, std::vector<PoolEntry*>> m_poolsByValue;
     std::unordered_map<AccountKey, std::unique_ptr<Account>, KeyHash> m_accounts;
+    /// The newest session account by pool and value (its key without the beginning).
+    std::unordered_map<AccountKey, Account*, KeyHash> m_sessions;
+    PoolId m_archivedUpTo; ///< pools before it have had their turn
+    bool m_archiveUnsure = false; ///< one failed: what is archived in the store is not known
     std::unordered_map<HoldId, std::unique_ptr<HoldRecord>>
         m_holds; ///< open, or ended in this batch
     std::unordered_map<HoldId, std::unique_ptr<HoldRecord>> m_recent; ///< ended lately

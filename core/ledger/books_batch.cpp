@@ -8,15 +8,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace headgate::ledger {
 
 namespace {
 
 constexpr std::int64_t accountIdleUs = usPerHour;
-
-constexpr std::array thresholdPercents{50, 75, 90, 100};
 
 } // namespace
 
@@ -43,24 +40,44 @@ Result<Books::Account*> Books::find(PoolEntry& entry, const AccountKey& key)
     if (!stored) {
         return stored.error();
     }
-    Account* none = nullptr;
-    return *stored ? &adopt(entry, **stored) : none;
+    if (!*stored) {
+        return static_cast<Account*>(nullptr);
+    }
+    return adopt(entry, **stored);
 }
 
-Books::Account& Books::adopt(PoolEntry& entry, const AccountRow& row)
+Result<Books::Account*> Books::adopt(PoolEntry& entry, const AccountRow& row)
 {
-    if (Account* known = findInMemory(row.key)) {
-        return *known;
+    Account* known = findInMemory(row.key);
+    if (known == nullptr) {
+        auto account = std::make_unique<Account>();
+        account->id = row.id;
+        account->key = row.key;
+        account->pool = &entry;
+        account->balance = row.balance;
+        account->carried = row.carried;
+        account->usedAtUs = row.lastUseUs;
+        account->isSession = row.isSession;
+        account->isArchived = row.isArchived;
+        account->state = makeState(entry.pool, row.anchorUs);
+        if (account->state) {
+            account->state->remainder = row.remainder;
+            auto slots = m_store.loadSlots(row.id);
+            if (!slots) {
+                return slots.error();
+            }
+            account->state->slots = std::move(*slots);
+        }
+        known = m_accounts.emplace(row.key, std::move(account)).first->second.get();
+        watch(*known, {}); // what was reported before a restart is not reported again
     }
-    auto account = std::make_unique<Account>();
-    account->id = row.id;
-    account->key = row.key;
-    account->pool = &entry;
-    account->balance = row.balance;
-    account->carried = row.carried;
-    account->usedAtUs = m_lastAtUs;
-    raiseThreshold(*account); // what was reported before a restart is not reported again
-    return *m_accounts.emplace(row.key, std::move(account)).first->second;
+    if (known->isSession) {
+        Account*& newest = m_sessions[{entry.pool.id, row.key.value, 0}];
+        if (newest == nullptr || newest->key.windowStartUs < known->key.windowStartUs) {
+            newest = known;
+        }
+    }
+    return known;
 }
 
 Books::Account& Books::create(PoolEntry& entry, const AccountKey& key)
@@ -70,12 +87,18 @@ Books::Account& Books::create(PoolEntry& entry, const AccountKey& key)
     account->key = key;
     account->pool = &entry;
     account->created = true;
-    NewAccountRow row{account->id, key, {}};
+    account->usedAtUs = m_lastAtUs;
+    account->isSession = hasSessions(entry.pool);
+    account->state = makeState(entry.pool, m_lastAtUs);
+    NewAccountRow row{account->id, key, {}, account->isSession};
     if (entry.pool.hard && !isPerRequest(entry.pool)) {
         row.limit = entry.pool.cap;
     }
     m_rows.newAccounts.push_back(std::move(row));
     Account& made = *m_accounts.emplace(key, std::move(account)).first->second;
+    if (made.isSession) {
+        m_sessions[{entry.pool.id, key.value, 0}] = &made;
+    }
     touch(made);
     return made;
 }
@@ -98,6 +121,10 @@ void Books::touch(Account& account)
     account.before = account.balance;
     account.carriedBefore = account.carried;
     account.openHoldsBefore = account.openHolds;
+    account.usedAtBefore = account.usedAtUs;
+    if (account.state) {
+        account.stateBefore = std::make_unique<WindowState>(*account.state);
+    }
     account.mayExceed = false;
     account.grantPeak.reset();
     m_touched.push_back(&account);
@@ -142,6 +169,7 @@ const BatchRows& Books::finishBatch()
 {
     const std::scoped_lock lock(m_mutex);
     m_rows.accountUpdates.clear();
+    m_rows.slots.clear();
     for (const Account* account : m_touched) {
         const auto change = [](Money now, Money then) { return now.minus(then).value(); };
         AccountUpdateRow row;
@@ -153,33 +181,37 @@ const BatchRows& Books::finishBatch()
         row.frozen = account->balance.frozen;
         row.mayExceed = account->mayExceed;
         row.grantPeak = account->grantPeak;
+        row.lastUseUs = account->usedAtUs;
+        row.anchorUs = account->state ? account->state->anchorUs : 0;
+        row.remainder = account->state ? account->state->remainder : 0;
+        row.wakes = account->isArchived || m_archiveUnsure;
+        const Pool& pool = account->pool->pool;
+        if (pool.hard && !isPerRequest(pool)) {
+            row.limit = pool.cap;
+        }
+        addSlotRows(*account);
         m_rows.accountUpdates.push_back(row);
     }
     return m_rows;
 }
 
-void Books::raiseThreshold(Account& account)
+void Books::addSlotRows(const Account& account)
 {
-    const Pool& pool = account.pool->pool;
-    const auto limit = limitFor(pool, account.balance.toppedUp, Priority::High);
-    if (isPerRequest(pool) || !limit || *limit <= Money()) {
-        return;
+    static const std::vector<Slot> none;
+    const auto& now = account.state ? account.state->slots : none;
+    const auto& before = account.stateBefore ? account.stateBefore->slots : none;
+    for (const Slot& slot : now) {
+        if (std::find(before.begin(), before.end(), slot) == before.end()) {
+            m_rows.slots.push_back({account.id, slot});
+        }
     }
-    int reached = 0;
-    for (const int percent : thresholdPercents) {
-        const auto mark = mulDivUp(limit->nano(), percent, 100);
-        reached = mark && account.balance.settled.nano() >= *mark ? percent : reached;
+    for (const Slot& slot : before) {
+        const bool isKept = std::any_of(
+            now.begin(), now.end(), [&](const Slot& kept) { return kept.startUs == slot.startUs; });
+        if (!isKept) {
+            m_rows.slots.push_back({account.id, Slot{slot.startUs, {}, {}}});
+        }
     }
-    if (reached > account.threshold && account.touched) {
-        const std::string where = account.key.value.empty() || !pool.scope.each
-            ? fmt::format("Pool \"{}\"", pool.name)
-            : fmt::format("Pool \"{}\", {}", pool.name, account.key.value);
-        m_events.push_back({LedgerEvent::Kind::Threshold, pool.id,
-            fmt::format("{} has passed {} %: {} of {} spent.", where, reached,
-                account.balance.settled.toDisplay(), limit->toDisplay()),
-            reached});
-    }
-    account.threshold = reached;
 }
 
 void Books::commit()
@@ -197,7 +229,8 @@ void Books::commit()
             = now.settled.minusSaturated(before.settled)
                   .minusSaturated(account->carried.minusSaturated(account->carriedBefore));
         account->pool->lifetime = account->pool->lifetime.plusSaturated(charged);
-        raiseThreshold(*account);
+        account->isArchived = false;
+        watch(*account, charged);
     }
     for (const HoldId id : m_batchEnded) {
         m_recent.insert(m_holds.extract(id));
@@ -226,6 +259,8 @@ void Books::rollback()
         account->balance = account->before;
         account->carried = account->carriedBefore;
         account->openHolds = account->openHoldsBefore;
+        account->usedAtUs = account->usedAtBefore;
+        account->state = std::move(account->stateBefore);
     }
     for (const auto& set : m_newSets) {
         m_sets.erase(set);
@@ -235,8 +270,13 @@ void Books::rollback()
     }
     std::vector<AccountKey> created;
     for (const Account* account : m_touched) {
-        if (account->created) {
-            created.push_back(account->key);
+        if (!account->created) {
+            continue;
+        }
+        created.push_back(account->key);
+        const auto session = m_sessions.find({account->key.pool, account->key.value, 0});
+        if (session != m_sessions.end() && session->second == account) {
+            m_sessions.erase(session); // the one before it is found in the store again
         }
     }
     m_openHolds = m_openHoldsBefore;
@@ -258,6 +298,7 @@ void Books::endBatch()
     for (Account* account : m_touched) {
         account->touched = false;
         account->created = false;
+        account->stateBefore.reset();
     }
     m_touched.clear();
     m_rows = {};
@@ -300,12 +341,30 @@ void Books::dropIdle()
     for (const auto& [id, entry] : m_pools) {
         static_cast<void>(spanOf(*entry, now)); // only brings the cached span up to date
     }
-    std::erase_if(m_accounts, [&](const auto& item) {
-        const Account& account = *item.second;
-        const bool isPast = account.key.windowStartUs != account.pool->span.startUs;
+    const auto isDropped = [&](const Account& account) {
         const bool isIdle = isCrowded && account.usedAtUs < now - accountIdleUs;
-        return account.openHolds == 0 && !account.touched && (isPast || isIdle);
-    });
+        return account.openHolds == 0 && !account.touched && (isIdle || !isCurrent(account, now));
+    };
+    std::vector<AccountKey> dropped;
+    for (const auto& [key, account] : m_accounts) {
+        if (isDropped(*account)) {
+            dropped.push_back(key);
+        }
+    }
+    for (const AccountKey& key : dropped) {
+        forget(key);
+    }
+    archiveSome(now);
+}
+
+void Books::forget(const AccountKey& key)
+{
+    const auto place = m_accounts.find(key);
+    const auto session = m_sessions.find({key.pool, key.value, 0});
+    if (session != m_sessions.end() && session->second == place->second.get()) {
+        m_sessions.erase(session);
+    }
+    m_accounts.erase(place);
 }
 
 std::vector<LedgerEvent> Books::takeEvents()

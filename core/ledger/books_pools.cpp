@@ -19,6 +19,32 @@ Error invalid(const Pool& pool, std::string_view why, std::string remedy = {})
         std::move(remedy));
 }
 
+Result<void> validateWindow(const Pool& pool)
+{
+    /// A second's ring would be rows for nothing; who wants that limits the rate.
+    constexpr std::int64_t slidingLeastUs = 60 * usPerSecond;
+    constexpr std::int64_t fillTimeMaxUs = 3'660 * usPerDay;
+    const Window& window = pool.window;
+    if (window.kind == WindowKind::Sliding && window.durationUs < slidingLeastUs) {
+        return invalid(pool, "a sliding window is at least 60 s long", "Use sliding:1m or more.");
+    }
+    if (window.kind == WindowKind::Session && window.durationUs < usPerSecond) {
+        return invalid(pool, "a session's idle time is at least 1 s", "Use session:30m.");
+    }
+    if (window.kind != WindowKind::Bucket) {
+        return {};
+    }
+    if (window.bucketCapacity <= Money() || window.bucketRefillPerHour <= Money()) {
+        return invalid(pool, "a bucket's capacity and refill are above zero",
+            "Use bucket:CAPACITY/RATE-per-hour.");
+    }
+    if (fillTimeUs(window) > fillTimeMaxUs) {
+        return invalid(pool, "this bucket takes more than ten years to fill",
+            "Raise its refill, or use a lifetime pool with top-ups.");
+    }
+    return {};
+}
+
 Result<void> validatePool(const Pool& pool)
 {
     if (!pool.id || pool.id.value < 0) {
@@ -45,13 +71,16 @@ Result<void> validatePool(const Pool& pool)
     if (!scope || !window) {
         return !scope ? scope.error() : window.error();
     }
+    if (*scope != pool.scope || *window != pool.window) {
+        return invalid(pool, "its scope or window cannot be written down exactly",
+            "Use whole seconds for sliding and session windows.");
+    }
     if (!pool.archived && !isEnforced(pool.scope, pool.window)) {
         return Error(ErrorCode::Unsupported,
             fmt::format("Pool \"{}\": the window \"{}\" is not enforced by this version.",
-                pool.name, pool.window.text()),
-            "Choose hour, day, week, month, quarter, year, lifetime or request.");
+                pool.name, pool.window.text()));
     }
-    return {};
+    return validateWindow(pool);
 }
 
 Result<void> validateAll(const std::vector<Pool>& pools)
@@ -75,17 +104,6 @@ Result<void> validateAll(const std::vector<Pool>& pools)
         }
     }
     return {};
-}
-
-bool hasOtherWindow(const Pool& a, const Pool& b)
-{
-    return a.window != b.window || a.zone != b.zone || a.fiscalStartDay != b.fiscalStartDay
-        || isPerRequest(a) != isPerRequest(b);
-}
-
-bool hasOtherLimit(const Pool& a, const Pool& b)
-{
-    return a.cap != b.cap || a.hard != b.hard || isPerRequest(a) != isPerRequest(b);
 }
 
 } // namespace
@@ -117,7 +135,10 @@ Result<void> Books::load(const StoredState& state)
 Result<void> Books::loadAccounts(const StoredState& state)
 {
     for (const AccountRow& row : state.busyAccounts) {
-        adopt(*m_pools.at(row.key.pool), row); // a foreign key guarantees the pool
+        // A foreign key guarantees the pool.
+        if (const auto adopted = adopt(*m_pools.at(row.key.pool), row); !adopted) {
+            return adopted.error();
+        }
     }
     for (const auto& [id, entry] : m_pools) {
         if (entry->pool.archived) {
@@ -137,13 +158,17 @@ Result<void> Books::loadCurrent(PoolEntry& entry, TimeUs at)
     if (!span) {
         return span.error();
     }
-    const auto rows
-        = m_store.loadAccounts(entry.pool.id, (*span).startUs, limits::accountsLoadedMax);
+    const auto rows = hasSessions(entry.pool)
+        ? m_store.loadSessions(
+            entry.pool.id, at - entry.pool.window.durationUs, limits::accountsLoadedMax)
+        : m_store.loadAccounts(entry.pool.id, (*span).startUs, limits::accountsLoadedMax);
     if (!rows) {
         return rows.error();
     }
     for (const AccountRow& row : *rows) {
-        adopt(entry, row);
+        if (const auto adopted = adopt(entry, row); !adopted) {
+            return adopted.error();
+        }
     }
     return {};
 }
@@ -181,6 +206,13 @@ void Books::loadHolds(const StoredState& state)
 Result<void> Books::setPools(std::vector<Pool> wanted)
 {
     const std::scoped_lock lock(m_mutex);
+    for (Pool& pool : wanted) {
+        const auto known = m_pools.find(pool.id);
+        if (auto done = fitBucket(pool, known == m_pools.end() ? nullptr : &known->second->pool);
+            !done) {
+            return done;
+        }
+    }
     if (auto done = validateAll(wanted); !done) {
         return done;
     }
@@ -209,117 +241,6 @@ Result<void> Books::setPools(std::vector<Pool> wanted)
     return {};
 }
 
-Result<void> Books::applyPool(const Pool& wanted, TimeUs at)
-{
-    auto& place = m_pools[wanted.id];
-    if (!place) {
-        place = std::make_unique<PoolEntry>();
-        place->pool = wanted;
-        m_newPools.push_back(wanted.id);
-        m_rows.pools.push_back({wanted, false});
-        return {};
-    }
-    PoolEntry& entry = *place;
-    if (entry.pool == wanted) {
-        return {};
-    }
-    m_poolsBefore.emplace_back(&entry, entry);
-    const Pool old = std::exchange(entry.pool, wanted);
-    m_rows.pools.push_back({wanted, hasOtherLimit(old, wanted)});
-    if (!hasOtherWindow(old, wanted)) {
-        return old.archived && !wanted.archived ? loadCurrent(entry, at) : Result<void>();
-    }
-    return carryOver(entry, old, at);
-}
-
-/// The account of the edited window starts with what was spent since that window began, and open
-/// holds move to it: an edit never makes money reappear.
-Result<void> Books::carryOver(PoolEntry& entry, const Pool& old, TimeUs at)
-{
-    const auto oldSpan = windowAt(old, at, entry.span.startUs);
-    entry.span = {};
-    const auto span = spanOf(entry, at);
-    if (!oldSpan || !span) {
-        return !span ? span.error() : oldSpan.error();
-    }
-    if (isPerRequest(entry.pool)) {
-        return {}; // its account only shows totals; operations are added up one by one
-    }
-    if (auto done = carryUsage(entry, *span, at); !done) {
-        return done;
-    }
-    if ((*oldSpan).startUs != (*span).startUs) {
-        if (auto done = carryMarks(entry, (*oldSpan).startUs, (*span).startUs, at); !done) {
-            return done;
-        }
-    }
-    return moveHolds(entry, *span);
-}
-
-Result<void> Books::carryUsage(PoolEntry& entry, const Span& span, TimeUs at)
-{
-    const auto usage = m_store.usageSince(entry.pool.id, span.startUs);
-    if (!usage) {
-        return usage.error();
-    }
-    for (const Usage& used : *usage) {
-        const auto account = findOrCreate(entry, {entry.pool.id, used.value, span.startUs});
-        if (!account) {
-            return account.error();
-        }
-        const auto missing = used.settled.minus((*account)->balance.settled);
-        if (!missing || *missing <= Money()) {
-            continue;
-        }
-        touch(**account);
-        (*account)->balance.settled = used.settled;
-        (*account)->carried = (*account)->carried.plusSaturated(*missing);
-        (*account)->mayExceed = true;
-        (*account)->usedAtUs = at;
-        EntryRow& line = addEntry(EntryKind::Adjust, nextTime());
-        line.carry = true;
-        line.setId = internSet({*account});
-        line.settled = *missing;
-        line.actor = "ledger";
-        line.reason = "window changed";
-    }
-    return {};
-}
-
-/// Top-ups and overrun freezes of the current accounts come along too.
-Result<void> Books::carryMarks(PoolEntry& entry, TimeUs oldStartUs, TimeUs newStartUs, TimeUs at)
-{
-    std::vector<Account*> marked;
-    for (const auto& [key, account] : m_accounts) {
-        const bool hasMark = account->balance.frozen || account->balance.toppedUp > Money();
-        if (key.pool == entry.pool.id && key.windowStartUs == oldStartUs && hasMark) {
-            marked.push_back(account.get());
-        }
-    }
-    for (const Account* from : marked) {
-        const auto to = findOrCreate(entry, {entry.pool.id, from->key.value, newStartUs});
-        if (!to) {
-            return to.error();
-        }
-        Account& account = **to;
-        touch(account);
-        account.mayExceed = true;
-        account.usedAtUs = at;
-        const Money missing = from->balance.toppedUp.minusSaturated(account.balance.toppedUp);
-        if (missing > Money()) {
-            account.balance.toppedUp = from->balance.toppedUp;
-            EntryRow& line = addEntry(EntryKind::TopUp, nextTime());
-            line.carry = true;
-            line.setId = internSet({&account});
-            line.toppedUp = missing;
-            line.actor = "ledger";
-            line.reason = "window changed";
-        }
-        account.balance.frozen = account.balance.frozen || from->balance.frozen;
-    }
-    return {};
-}
-
 std::vector<Books::HoldRecord*> Books::openHoldsInOrder() const
 {
     std::vector<HoldRecord*> open;
@@ -331,23 +252,6 @@ std::vector<Books::HoldRecord*> Books::openHoldsInOrder() const
     std::sort(open.begin(), open.end(),
         [](const HoldRecord* a, const HoldRecord* b) { return a->row.id < b->row.id; });
     return open;
-}
-
-Result<void> Books::moveHolds(PoolEntry& entry, const Span& span)
-{
-    for (HoldRecord* hold : openHoldsInOrder()) {
-        for (std::size_t i = 0; i < hold->accounts.size(); ++i) {
-            const Account& account = *hold->accounts[i];
-            if (account.pool != &entry || account.key.windowStartUs == span.startUs) {
-                continue;
-            }
-            const AccountKey key{entry.pool.id, account.key.value, span.startUs};
-            if (auto done = moveHold(*hold, i, key, "window changed"); !done) {
-                return done;
-            }
-        }
-    }
-    return {};
 }
 
 Result<Books::PoolEntry*> Books::usablePool(PoolId id)
@@ -365,80 +269,85 @@ Result<Books::PoolEntry*> Books::usablePool(PoolId id)
     return found->second.get();
 }
 
-Result<void> Books::topUp(const Adjustment& adjustment)
+/// The current account, with everything written down that has left or was refilled.
+Result<Books::Account*> Books::accountToCorrect(const Adjustment& adjustment)
 {
-    const std::scoped_lock lock(m_mutex);
     const auto entry = usablePool(adjustment.pool);
     if (!entry) {
         return entry.error();
     }
     const Pool& pool = (*entry)->pool;
+    if (adjustment.value.size() > limits::scopeValueBytesMax) {
+        return invalid(pool, "the name of the account is too long");
+    }
+    const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
+    if (auto rolled = rollOver(); !rolled) {
+        return rolled.error();
+    }
+    const auto account = openCurrent(**entry, value, nextTime());
+    if (account) {
+        bringUpToDate(**account, Freshness::Exactly);
+        touch(**account);
+    }
+    return account;
+}
+
+Result<void> Books::topUp(const Adjustment& adjustment)
+{
+    const std::scoped_lock lock(m_mutex);
     if (adjustment.amount.isZero()) {
         return Error(ErrorCode::InvalidArgument, "A top-up is an amount other than zero.");
     }
-    const TimeUs at = nextTime();
-    const auto span = spanOf(**entry, at);
-    if (!span) {
-        return span.error();
+    const auto found = accountToCorrect(adjustment);
+    if (!found) {
+        return found.error();
     }
-    const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
-    const auto account = findOrCreate(**entry, {pool.id, value, (*span).startUs});
-    if (!account) {
-        return account.error();
-    }
-    const auto toppedUp = (*account)->balance.toppedUp.plus(adjustment.amount);
+    Account& account = **found;
+    const Pool& pool = account.pool->pool;
+    const auto toppedUp = account.balance.toppedUp.plus(adjustment.amount);
     if (!toppedUp || !pool.cap.plus(*toppedUp)) {
         return Error(ErrorCode::OutOfRange, "Cap and top-ups do not fit into an amount of money.");
     }
     if (toppedUp->isNegative()) {
         return Error(ErrorCode::InvalidArgument,
             fmt::format("Pool \"{}\" was topped up by {}: no more than that can be taken back.",
-                pool.name, (*account)->balance.toppedUp.toDisplay()));
+                pool.name, account.balance.toppedUp.toDisplay()));
     }
-    touch(**account);
-    (*account)->balance.toppedUp = *toppedUp;
-    (*account)->mayExceed = adjustment.amount.isNegative(); // what was spent of it stays spent
-    EntryRow& line = addEntry(EntryKind::TopUp, at);
-    line.setId = internSet({*account});
+    account.balance.toppedUp = *toppedUp;
+    account.mayExceed
+        = account.mayExceed || adjustment.amount.isNegative(); // what was spent of it stays spent
+    EntryRow& line = addEntry(EntryKind::TopUp, nextTime());
+    line.setId = internSet({&account});
     line.toppedUp = adjustment.amount;
     line.actor = adjustment.actor;
     line.reason = adjustment.reason;
+    if (account.state && pool.window.kind == WindowKind::Sliding) {
+        topUpSlots(pool.window, account.state->slots, m_lastAtUs, adjustment.amount);
+    }
     return {};
 }
 
 Result<void> Books::adjust(const Adjustment& adjustment)
 {
     const std::scoped_lock lock(m_mutex);
-    const auto entry = usablePool(adjustment.pool);
-    if (!entry) {
-        return entry.error();
+    const auto found = accountToCorrect(adjustment);
+    if (!found) {
+        return found.error();
     }
-    const TimeUs at = nextTime();
-    const auto span = spanOf(**entry, at);
-    if (!span) {
-        return span.error();
-    }
-    const Pool& pool = (*entry)->pool;
-    const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
-    const auto account = findOrCreate(**entry, {pool.id, value, (*span).startUs});
-    if (!account) {
-        return account.error();
-    }
-    const auto settled = (*account)->balance.settled.plus(adjustment.amount);
+    Account& account = **found;
+    const auto settled = account.balance.settled.plus(adjustment.amount);
     if (!settled || settled->isNegative()) {
         return Error(ErrorCode::InvalidArgument,
-            fmt::format("Pool \"{}\" has spent {}: no more than that can be given back.", pool.name,
-                (*account)->balance.settled.toDisplay()));
+            fmt::format("Pool \"{}\" has spent {}: no more than that can be given back.",
+                account.pool->pool.name, account.balance.settled.toDisplay()));
     }
-    touch(**account);
-    (*account)->balance.settled = *settled;
-    (*account)->mayExceed = true; // an operator's correction states what happened
-    (*account)->usedAtUs = at;
-    EntryRow& line = addEntry(EntryKind::Adjust, at);
-    line.setId = internSet({*account});
+    EntryRow& line = addEntry(EntryKind::Adjust, nextTime());
+    line.setId = internSet({&account});
     line.settled = adjustment.amount;
     line.actor = adjustment.actor;
     line.reason = adjustment.reason;
+    account.mayExceed = true; // an operator's correction states what happened
+    addCharge(account, adjustment.amount, m_lastAtUs);
     return {};
 }
 

@@ -271,10 +271,30 @@ std::string Window::text() const
     return word->word;
 }
 
-bool isEnforced(const Scope& /*scope*/, const Window& window)
+bool isEnforced(const Scope& /*scope*/, const Window& /*window*/)
 {
-    return window.kind == WindowKind::Fixed || window.kind == WindowKind::Lifetime
-        || window.kind == WindowKind::Request;
+    return true;
+}
+
+Result<void> fitBucket(Pool& wanted, const Pool* before)
+{
+    Window& window = wanted.window;
+    if (window.kind != WindowKind::Bucket || wanted.cap == window.bucketCapacity) {
+        return {};
+    }
+    const bool wasBucket = before != nullptr && before->window.kind == WindowKind::Bucket;
+    if (wanted.cap.isZero() || (before != nullptr && wanted.cap == before->cap)) {
+        wanted.cap = window.bucketCapacity;
+        return {};
+    }
+    if (wasBucket && window.bucketCapacity == before->window.bucketCapacity) {
+        window.bucketCapacity = wanted.cap;
+        return {};
+    }
+    return Error(ErrorCode::InvalidArgument,
+        fmt::format("Pool \"{}\": its cap is {}, but its bucket holds {}.", wanted.name,
+            wanted.cap.toDisplay(), window.bucketCapacity.toDisplay()),
+        "Leave the cap out, or give both the same amount.");
 }
 
 } // namespace headgate::ledger

@@ -44,8 +44,8 @@ struct Window {
     bool operator==(const Window&) const = default;
 };
 
-/// Kinds this build enforces. Others parse, are kept by the interfaces, and adding such a pool is
-/// refused with a message that says so: a cap that is shown must be a cap that holds.
+/// Whether this build enforces such a pool; it does for all kinds. A cap that is shown must be a
+/// cap that holds: adding a pool of a kind that is not enforced would be refused.
 [[nodiscard]] bool isEnforced(const Scope& scope, const Window& window);
 
 struct Pool {
@@ -62,6 +62,11 @@ struct Pool {
     bool archived = false; ///< kept for its history, matches nothing
     bool operator==(const Pool&) const = default;
 };
+
+/// A bucket's capacity is its pool's cap. Whichever of the two an edit changed wins, and a cap that
+/// was left out is taken from the window; two different new amounts are an error. `before` is the
+/// pool as it was, or null.
+[[nodiscard]] Result<void> fitBucket(Pool& wanted, const Pool* before);
 
 enum class Priority { Low, Normal, High };
 

@@ -121,13 +121,8 @@ std::string accountValue(const Pool& pool, const Identity& identity, const Targe
 
 Result<Span> windowAt(const Pool& pool, TimeUs at, TimeUs lastStartUs)
 {
-    if (isPerRequest(pool) || pool.window.kind == WindowKind::Lifetime) {
+    if (isPerRequest(pool) || pool.window.kind != WindowKind::Fixed) {
         return Span{0, std::numeric_limits<TimeUs>::max()};
-    }
-    if (pool.window.kind != WindowKind::Fixed) {
-        return Error(ErrorCode::Unsupported,
-            "The window \"" + pool.window.text() + "\" is not enforced by this version.",
-            "Choose hour, day, week, month, quarter, year, lifetime or request.");
     }
     auto span = periodContaining(pool.window.period, at, pool.zone, pool.fiscalStartDay);
     if (span && span->startUs < lastStartUs) {

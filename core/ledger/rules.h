@@ -5,7 +5,7 @@
 // The pure heart of the ledger: which accounts a call falls under and whether they can pay. No
 // clock, no I/O, no locks: production, the simulator, dry run and replay call these functions.
 
-#include "core/ledger/pool.h"
+#include "core/ledger/windows.h"
 
 #include <functional>
 #include <string>
@@ -17,21 +17,16 @@ namespace headgate::ledger {
 struct AccountKey {
     PoolId pool;
     std::string value; ///< scope value ("search"); empty for org and request scopes
-    TimeUs windowStartUs = 0; ///< 0 for lifetime and request windows
+    TimeUs windowStartUs = 0; ///< 0 for windows without a beginning; a session's first call
     auto operator<=>(const AccountKey&) const = default;
-};
-
-struct Balance {
-    Money settled; ///< spent, including estimated and unknown charges and adjustments
-    Money held; ///< set aside by holds that have not ended
-    Money toppedUp; ///< added to the cap by top-ups
-    bool frozen = false; ///< an overrun froze this account
 };
 
 struct AccountView {
     AccountKey key;
     Balance balance;
-    std::optional<TimeUs> resetsAtUs; ///< absent for lifetime and request windows
+    /// When the window ends, the next part leaves a sliding one, a bucket is full, an idle session
+    /// ends; absent for lifetime and request windows.
+    std::optional<TimeUs> resetsAtUs;
 };
 
 /// Where the pools of one identity and target stand: what plan() fits a ceiling into.
@@ -94,7 +89,8 @@ struct Denial {
 [[nodiscard]] std::string accountValue(
     const Pool& pool, const Identity& identity, const Target& target);
 /// The window of `pool` that contains `at`; a window index never goes back: `lastStartUs` is the
-/// newest window already used and wins over an earlier one.
+/// newest window already used and wins over an earlier one. Windows without a calendar have one
+/// span.
 [[nodiscard]] Result<Span> windowAt(const Pool& pool, TimeUs at, TimeUs lastStartUs);
 
 /// Cap plus top-ups, minus the reserve (rounded up) unless the priority is high.

@@ -93,6 +93,30 @@ CREATE TRIGGER entry_stays BEFORE DELETE ON entry
 BEGIN SELECT RAISE(ABORT, 'journal lines are never deleted'); END;
 )sql";
 
-inline constexpr std::array<std::string_view, 1> schemaSteps{schemaStep1};
+/// Windows without a calendar, and ended accounts that cost nothing. `archived`: 0 live, 2 ended
+/// since the last seal, 1 ended and sealed; pool.archived_settled is what ended ones were charged.
+/// `anchor_us` and `remainder` belong to token buckets, account_slot to sliding windows. A column
+/// `session` marks accounts that begin with a call, of which the newest one is looked up.
+inline constexpr std::string_view schemaStep2 = R"sql(
+ALTER TABLE pool ADD COLUMN archived_settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN last_use_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN anchor_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN remainder INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN session INTEGER NOT NULL DEFAULT 0 CHECK (session IN (0, 1));
+ALTER TABLE account ADD COLUMN archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1, 2));
+UPDATE account SET last_use_us = ifnull((SELECT at_us FROM entry ORDER BY seq DESC LIMIT 1), 0);
+CREATE INDEX account_live ON account (pool_id, window_start_us) WHERE archived = 0;
+CREATE INDEX account_unsealed ON account (id) WHERE archived = 2;
+CREATE INDEX account_session ON account (pool_id, value, window_start_us) WHERE session = 1;
+CREATE TABLE account_slot (
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    start_us INTEGER NOT NULL,
+    settled INTEGER NOT NULL CHECK (settled >= 0),
+    topped_up INTEGER NOT NULL CHECK (topped_up >= 0),
+    PRIMARY KEY (account_id, start_us)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+inline constexpr std::array<std::string_view, 2> schemaSteps{schemaStep1, schemaStep2};
 
 } // namespace headgate::ledger

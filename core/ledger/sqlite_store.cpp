@@ -27,8 +27,9 @@ constexpr const char* holdColumns
     = "id, request_id, attempt, state, amount, ifnull(charged, 0), set_id, provider, model, at_us";
 constexpr const char* isOpenHold
     = "state IN (0, 1) AND hold.id > (SELECT value FROM meta WHERE name = 'sealed_hold')";
-constexpr const char* accountColumns
-    = "id, pool_id, value, window_start_us, settled, held, topped_up, frozen, carried";
+constexpr const char* accountColumns = "id, pool_id, value, window_start_us, settled, held, "
+                                       "topped_up, frozen, carried, last_use_us, "
+                                       "anchor_us, remainder, session, archived";
 
 HoldRow holdFrom(const sqlite::Statement& row)
 {
@@ -56,6 +57,11 @@ AccountRow accountFrom(const sqlite::Statement& row)
     account.balance.toppedUp = Money::fromNano(row.columnInt(6));
     account.balance.frozen = row.columnInt(7) != 0;
     account.carried = Money::fromNano(row.columnInt(8));
+    account.lastUseUs = row.columnInt(9);
+    account.anchorUs = row.columnInt(10);
+    account.remainder = row.columnInt(11);
+    account.isSession = row.columnInt(12) != 0;
+    account.isArchived = row.columnInt(13) != 0;
     return account;
 }
 
@@ -111,6 +117,19 @@ Result<void> forEachRow(sqlite::Statement& statement, Make&& onRow)
     }
 }
 
+Result<std::vector<AccountRow>> accountsFrom(sqlite::Statement& statement)
+{
+    std::vector<AccountRow> rows;
+    const auto done = forEachRow(statement, [&](const sqlite::Statement& row) -> Result<void> {
+        rows.push_back(accountFrom(row));
+        return {};
+    });
+    if (!done) {
+        return done.error();
+    }
+    return rows;
+}
+
 } // namespace
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(
@@ -149,16 +168,18 @@ Result<void> SqliteStore::prepareAll()
     };
     const std::array wanted{
         Wanted{&m_upsertPool,
-            "INSERT INTO pool VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT (id) DO "
-            "UPDATE "
+            "INSERT INTO pool (id, name, scope, period, cap, hard, reserve_percent, zone, "
+            "fiscal_start_day, frozen, archived) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
+            "ON CONFLICT (id) DO UPDATE "
             "SET name=?2, scope=?3, period=?4, cap=?5, hard=?6, reserve_percent=?7, zone=?8, "
             "fiscal_start_day=?9, frozen=?10, archived=?11"},
         Wanted{&m_updateLimits,
             "UPDATE account SET limit_nano = ?2 + topped_up, "
-            "over_allowed = ifnull(settled + held > ?2 + topped_up, 0) WHERE pool_id = ?1"},
+            "over_allowed = ifnull(settled + held > ?2 + topped_up, 0) "
+            "WHERE pool_id = ?1 AND archived = 0"},
         Wanted{&m_insertAccount,
-            "INSERT INTO account (id, pool_id, value, window_start_us, limit_nano) "
-            "VALUES (?1,?2,?3,?4,?5)"},
+            "INSERT INTO account (id, pool_id, value, window_start_us, limit_nano, session) "
+            "VALUES (?1,?2,?3,?4,?5,?6)"},
         Wanted{&m_insertMember, "INSERT INTO account_set_member VALUES (?1,?2)"},
         Wanted{&m_insertHold,
             "INSERT INTO hold (id, request_id, attempt, state, amount, set_id, provider, model, "
@@ -169,7 +190,8 @@ Result<void> SqliteStore::prepareAll()
         Wanted{&m_insertEntry, "INSERT INTO entry VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"},
         Wanted{&m_updateAccount,
             "UPDATE account SET settled=settled+?2, held=held+?3, topped_up=topped_up+?4, "
-            "limit_nano=limit_nano+?4, carried=carried+?5, frozen=?6, over_allowed=CASE WHEN "
+            "limit_nano=limit_nano+?4, carried=carried+?5, frozen=?6, last_use_us=?9, "
+            "anchor_us=?10, remainder=?11, over_allowed=CASE WHEN "
             "limit_nano IS NULL OR settled+?2+held+?3 <= limit_nano+?4 THEN 0 "
             "ELSE max(over_allowed, ?7) END "
             "WHERE id=?1 AND (?8 IS NULL OR limit_nano IS NULL OR settled+held+?8 <= limit_nano)"},
@@ -178,6 +200,24 @@ Result<void> SqliteStore::prepareAll()
                 "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 AND value=?3",
                 accountColumns)},
         Wanted{&m_findHold, fmt::format("SELECT {} FROM hold WHERE id=?1", holdColumns)},
+        Wanted{&m_upsertSlot,
+            "INSERT INTO account_slot VALUES (?1,?2,?3,?4) ON CONFLICT (account_id, start_us) DO "
+            "UPDATE SET settled=?3, topped_up=?4"},
+        Wanted{&m_dropSlot, "DELETE FROM account_slot WHERE account_id=?1 AND start_us=?2"},
+        Wanted{&m_loadSlots,
+            "SELECT start_us, settled, topped_up FROM account_slot WHERE account_id=?1 "
+            "ORDER BY start_us"},
+        Wanted{&m_findSession,
+            fmt::format("SELECT {} FROM account WHERE pool_id=?1 AND value=?2 AND session=1 "
+                        "ORDER BY window_start_us DESC LIMIT 1",
+                accountColumns)},
+        Wanted{&m_wakePool,
+            "UPDATE pool SET archived_settled = archived_settled - (SELECT settled - carried FROM "
+            "account WHERE account.id=?1) WHERE id = (SELECT pool_id FROM account WHERE "
+            "account.id=?1 AND account.archived <> 0)"},
+        Wanted{&m_wakeAccount,
+            "UPDATE account SET archived=0, limit_nano = ?2 + topped_up, "
+            "over_allowed = ifnull(settled + held > ?2 + topped_up, 0) WHERE id=?1"},
     };
     for (const Wanted& one : wanted) {
         auto statement = m_connection.prepare(one.sql);
@@ -197,7 +237,8 @@ Result<void> SqliteStore::write(const BatchRows& rows)
     }
     using Step = Result<void> (SqliteStore::*)(const BatchRows&);
     for (const Step step : {&SqliteStore::writePools, &SqliteStore::writeAccounts,
-             &SqliteStore::writeHolds, &SqliteStore::writeEntries, &SqliteStore::updateAccounts}) {
+             &SqliteStore::writeHolds, &SqliteStore::writeEntries, &SqliteStore::wakeAccounts,
+             &SqliteStore::updateAccounts, &SqliteStore::writeSlots}) {
         if (auto done = (this->*step)(rows); !done) {
             return done;
         }
@@ -240,6 +281,7 @@ Result<void> SqliteStore::writeAccounts(const BatchRows& rows)
         } else {
             m_insertAccount.bindNull(5);
         }
+        m_insertAccount.bind(6, row.isSession ? 1 : 0);
         if (auto done = m_insertAccount.run(); !done) {
             return done;
         }
@@ -295,6 +337,46 @@ Result<void> SqliteStore::writeEntries(const BatchRows& rows)
     return {};
 }
 
+/// Before their balances change: what they were charged until now leaves the pool's archived sum.
+Result<void> SqliteStore::wakeAccounts(const BatchRows& rows)
+{
+    for (const AccountUpdateRow& row : rows.accountUpdates) {
+        if (!row.wakes) {
+            continue;
+        }
+        if (auto done = m_wakePool.bindAll(row.id).run(); !done) {
+            return done;
+        }
+        m_wakeAccount.bind(1, row.id);
+        if (row.limit) {
+            m_wakeAccount.bind(2, row.limit->nano());
+        } else {
+            m_wakeAccount.bindNull(2);
+        }
+        if (auto done = m_wakeAccount.run(); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> SqliteStore::writeSlots(const BatchRows& rows)
+{
+    for (const SlotRow& row : rows.slots) {
+        const Slot& slot = row.slot;
+        const bool isGone = slot.settled.isZero() && slot.toppedUp.isZero();
+        auto done = isGone
+            ? m_dropSlot.bindAll(row.account, slot.startUs).run()
+            : m_upsertSlot
+                  .bindAll(row.account, slot.startUs, slot.settled.nano(), slot.toppedUp.nano())
+                  .run();
+        if (!done) {
+            return done;
+        }
+    }
+    return {};
+}
+
 Result<void> SqliteStore::updateAccounts(const BatchRows& rows)
 {
     for (const AccountUpdateRow& row : rows.accountUpdates) {
@@ -305,6 +387,7 @@ Result<void> SqliteStore::updateAccounts(const BatchRows& rows)
         } else {
             m_updateAccount.bindNull(8);
         }
+        m_updateAccount.bind(9, row.lastUseUs).bind(10, row.anchorUs).bind(11, row.remainder);
         if (auto done = m_updateAccount.run(); !done) {
             // The table's CHECK is part of the guard.
             return done.error().message.find("CHECK") == std::string::npos ? done.error()
@@ -363,8 +446,9 @@ Result<StoredState> SqliteStore::load()
 Result<void> SqliteStore::loadPools(StoredState& state)
 {
     auto pools = m_connection.prepare(
-        "SELECT pool.*, (SELECT ifnull(sum(settled - carried), 0) FROM account "
-        "WHERE pool_id = pool.id) FROM pool ORDER BY id");
+        "SELECT id, name, scope, period, cap, hard, reserve_percent, zone, fiscal_start_day, "
+        "frozen, archived, archived_settled + (SELECT ifnull(sum(settled - carried), 0) FROM "
+        "account WHERE pool_id = pool.id AND account.archived = 0) FROM pool ORDER BY id");
     if (!pools) {
         return pools.error();
     }
@@ -380,8 +464,9 @@ Result<void> SqliteStore::loadPools(StoredState& state)
         return poolsDone;
     }
     auto accounts = m_connection.prepare(fmt::format(
-        "SELECT {} FROM account WHERE held <> 0 OR frozen = 1 OR id IN (SELECT account_id "
-        "FROM hold JOIN account_set_member USING (set_id) WHERE {})",
+        "SELECT {0} FROM account WHERE archived = 0 AND (held <> 0 OR frozen = 1) UNION "
+        "SELECT {0} FROM account WHERE id IN (SELECT account_id "
+        "FROM hold JOIN account_set_member USING (set_id) WHERE {1})",
         accountColumns, isOpenHold));
     if (!accounts) {
         return accounts.error();
@@ -430,20 +515,118 @@ Result<std::vector<AccountRow>> SqliteStore::loadAccounts(
     PoolId pool, TimeUs windowStartUs, int limit)
 {
     auto statement = m_connection.prepare(fmt::format(
-        "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 LIMIT ?3", accountColumns));
+        "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 AND archived=0 LIMIT ?3",
+        accountColumns));
     if (!statement) {
         return statement.error();
     }
     statement->bindAll(pool.value, windowStartUs, limit);
-    std::vector<AccountRow> rows;
-    const auto done = forEachRow(*statement, [&](const sqlite::Statement& row) -> Result<void> {
-        rows.push_back(accountFrom(row));
+    return accountsFrom(*statement);
+}
+
+Result<std::vector<AccountRow>> SqliteStore::loadEveryAccount(PoolId pool, TimeUs windowStartUs)
+{
+    auto statement = m_connection.prepare(fmt::format(
+        "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2", accountColumns));
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bindAll(pool.value, windowStartUs);
+    return accountsFrom(*statement);
+}
+
+Result<std::vector<AccountRow>> SqliteStore::loadSessions(
+    PoolId pool, TimeUs usedSinceUs, int limit)
+{
+    auto statement = m_connection.prepare(
+        fmt::format("SELECT {} FROM account WHERE pool_id=?1 AND archived=0 AND session=1 AND "
+                    "(last_use_us > ?2 OR held > 0) ORDER BY window_start_us LIMIT ?3",
+            accountColumns));
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bindAll(pool.value, usedSinceUs, limit);
+    return accountsFrom(*statement);
+}
+
+Result<std::optional<AccountRow>> SqliteStore::findNewestSession(
+    PoolId pool, const std::string& value)
+{
+    m_findSession.bindAll(pool.value, value);
+    const auto row = m_findSession.step();
+    if (!row) {
+        return row.error();
+    }
+    std::optional<AccountRow> found;
+    if (*row) {
+        found = accountFrom(m_findSession);
+        m_findSession.reset();
+    }
+    return found;
+}
+
+Result<std::vector<Slot>> SqliteStore::loadSlots(std::int64_t account)
+{
+    std::vector<Slot> slots;
+    m_loadSlots.bind(1, account);
+    const auto done = forEachRow(m_loadSlots, [&](const sqlite::Statement& row) -> Result<void> {
+        slots.push_back({row.columnInt(0), Money::fromNano(row.columnInt(1)),
+            Money::fromNano(row.columnInt(2))});
         return {};
     });
     if (!done) {
         return done.error();
     }
-    return rows;
+    return slots;
+}
+
+Result<std::vector<AccountKey>> SqliteStore::archive(const ArchiveStep& step)
+{
+    auto transaction = sqlite::Transaction::begin(m_connection);
+    if (!transaction) {
+        return transaction.error();
+    }
+    auto ended = m_connection.prepare(fmt::format(
+        "SELECT {} FROM account WHERE pool_id=?1 AND archived=0 AND held=0 AND frozen=0 AND "
+        "(CASE WHEN ?2 IS NULL THEN session=0 ELSE window_start_us <> ?2 END OR last_use_us < ?3) "
+        "LIMIT ?4",
+        accountColumns));
+    auto mark = m_connection.prepare("UPDATE account SET archived=2 WHERE id=?1");
+    auto add = m_connection.prepare(
+        "UPDATE pool SET archived_settled = archived_settled + ?2 WHERE id=?1");
+    if (!ended || !mark || !add) {
+        return !ended ? ended.error() : !mark ? mark.error() : add.error();
+    }
+    ended->bind(1, step.pool.value).bindNull(2).bindNull(3).bind(4, step.limit);
+    if (step.currentStartUs) {
+        ended->bind(2, *step.currentStartUs);
+    }
+    if (step.idleSinceUs) {
+        ended->bind(3, *step.idleSinceUs);
+    }
+    const auto rows = accountsFrom(*ended);
+    if (!rows) {
+        return rows.error();
+    }
+    std::vector<AccountKey> archived;
+    Money charged;
+    for (const AccountRow& row : *rows) {
+        if (auto done = mark->bindAll(row.id).run(); !done) {
+            return done.error();
+        }
+        charged = charged.plusSaturated(row.balance.settled.minusSaturated(row.carried));
+        archived.push_back(row.key);
+    }
+    if (archived.empty()) {
+        return archived;
+    }
+    if (auto done = add->bindAll(step.pool.value, charged.nano()).run(); !done) {
+        return done.error();
+    }
+    if (auto done = transaction->commit(); !done) {
+        return done.error();
+    }
+    return archived;
 }
 
 Result<std::optional<AccountRow>> SqliteStore::findAccount(const AccountKey& key)
@@ -538,6 +721,30 @@ Result<std::vector<Usage>> SqliteStore::usageSince(PoolId pool, TimeUs sinceUs)
     return usage;
 }
 
+Result<std::vector<TimedUsage>> SqliteStore::usageByTime(
+    PoolId pool, TimeUs sinceUs, std::int64_t stepUs)
+{
+    const auto first = firstSequenceSince(sinceUs);
+    auto statement = m_connection.prepare(
+        "SELECT account.value, entry.at_us / ?3 * ?3, sum(entry.settled_delta) FROM entry "
+        "JOIN account_set_member USING (set_id) JOIN account ON account.id = account_id "
+        "WHERE entry.seq >= ?2 AND entry.carry = 0 AND entry.settled_delta <> 0 "
+        "AND account.pool_id = ?1 GROUP BY 1, 2 ORDER BY 1, 2");
+    if (!first || !statement) {
+        return !first ? first.error() : statement.error();
+    }
+    statement->bindAll(pool.value, *first, stepUs);
+    std::vector<TimedUsage> usage;
+    const auto done = forEachRow(*statement, [&](const sqlite::Statement& row) -> Result<void> {
+        usage.push_back({row.columnText(0), row.columnInt(1), Money::fromNano(row.columnInt(2))});
+        return {};
+    });
+    if (!done) {
+        return done.error();
+    }
+    return usage;
+}
+
 Result<void> SqliteStore::seal()
 {
     auto transaction = sqlite::Transaction::begin(m_connection);
@@ -546,7 +753,10 @@ Result<void> SqliteStore::seal()
     }
     const auto done = m_connection.exec(
         "UPDATE account SET base_settled = settled, base_held = held, base_topped_up = topped_up "
-        "WHERE base_settled <> settled OR base_held <> held OR base_topped_up <> topped_up;"
+        "WHERE archived = 0 AND (base_settled <> settled OR base_held <> held OR "
+        "base_topped_up <> topped_up);"
+        "UPDATE account SET base_settled = settled, base_held = held, base_topped_up = topped_up, "
+        "archived = 1 WHERE archived = 2;"
         "UPDATE meta SET value = (SELECT ifnull(max(seq), 0) FROM entry) "
         "WHERE name = 'sealed_sequence';"
         "UPDATE meta SET value = coalesce((SELECT min(id) - 1 FROM hold WHERE id > "

@@ -12,7 +12,7 @@
 namespace headgate::ledger {
 
 /// The format this program writes.
-inline constexpr int ledgerFormat = 1;
+inline constexpr int ledgerFormat = 2;
 
 class SqliteStore final : public LedgerStore {
 public:
@@ -27,6 +27,16 @@ public:
     [[nodiscard]] Result<std::optional<AccountRow>> findAccount(const AccountKey& key) override;
     [[nodiscard]] Result<std::optional<HoldRow>> findHold(HoldId hold) override;
     [[nodiscard]] Result<std::vector<Usage>> usageSince(PoolId pool, TimeUs sinceUs) override;
+    [[nodiscard]] Result<std::vector<TimedUsage>> usageByTime(
+        PoolId pool, TimeUs sinceUs, std::int64_t stepUs) override;
+    [[nodiscard]] Result<std::vector<Slot>> loadSlots(std::int64_t account) override;
+    [[nodiscard]] Result<std::vector<AccountRow>> loadEveryAccount(
+        PoolId pool, TimeUs windowStartUs) override;
+    [[nodiscard]] Result<std::vector<AccountRow>> loadSessions(
+        PoolId pool, TimeUs usedSinceUs, int limit) override;
+    [[nodiscard]] Result<std::optional<AccountRow>> findNewestSession(
+        PoolId pool, const std::string& value) override;
+    [[nodiscard]] Result<std::vector<AccountKey>> archive(const ArchiveStep& step) override;
 
     /// Compares balances with the journal since the last seal; differences are an error (Corrupt).
     [[nodiscard]] Result<void> compareWithJournal();
@@ -42,14 +52,17 @@ private:
     [[nodiscard]] Result<void> writeAccounts(const BatchRows& rows);
     [[nodiscard]] Result<void> writeHolds(const BatchRows& rows);
     [[nodiscard]] Result<void> writeEntries(const BatchRows& rows);
+    [[nodiscard]] Result<void> wakeAccounts(const BatchRows& rows);
     [[nodiscard]] Result<void> updateAccounts(const BatchRows& rows);
+    [[nodiscard]] Result<void> writeSlots(const BatchRows& rows);
     [[nodiscard]] Result<void> loadPools(StoredState& state);
     [[nodiscard]] Result<void> loadHolds(StoredState& state);
     [[nodiscard]] Result<std::int64_t> firstSequenceSince(TimeUs atUs);
 
     sqlite::Connection m_connection;
     sqlite::Statement m_insertAccount, m_insertMember, m_insertHold, m_updateHold, m_insertEntry,
-        m_updateAccount, m_findAccount, m_findHold, m_upsertPool, m_updateLimits;
+        m_updateAccount, m_findAccount, m_findHold, m_upsertPool, m_updateLimits, m_upsertSlot,
+        m_dropSlot, m_loadSlots, m_findSession, m_wakeAccount, m_wakePool;
     int m_walFrames = 0; ///< of the last commit
     int m_walFramesAtCheckpoint = 0;
 };

@@ -19,13 +19,27 @@ struct AccountRow {
     std::int64_t id = 0;
     AccountKey key;
     Balance balance;
-    Money carried; ///< part of settled that an edited window brought along from older accounts
+    /// Part of settled that was not charged to this account: brought along from older ones by an
+    /// edited window; negative for what left a sliding window or was refilled.
+    Money carried;
+    TimeUs lastUseUs = 0;
+    TimeUs anchorUs = 0; ///< token buckets
+    std::int64_t remainder = 0;
+    bool isSession = false;
+    bool isArchived = false;
 };
 
 struct NewAccountRow {
     std::int64_t id = 0;
     AccountKey key;
     std::optional<Money> limit; ///< absent: watch-only and per-request pools
+    bool isSession = false;
+};
+
+/// The new content of a slot; both zero: it is gone.
+struct SlotRow {
+    std::int64_t account = 0;
+    Slot slot;
 };
 
 /// An interned list of accounts, so that one journal line serves a call under any number of pools.
@@ -59,7 +73,7 @@ struct EntryRow {
     std::int64_t sequence = 0;
     TimeUs atUs = 0;
     EntryKind kind = EntryKind::Hold;
-    bool carry = false; ///< usage copied into the account of an edited window: not a new charge
+    bool carry = false; ///< no new charge: copied by an edited window, left, refilled
     HoldId hold;
     std::int64_t setId = 0;
     Money held;
@@ -80,6 +94,11 @@ struct AccountUpdateRow {
     bool mayExceed = false; ///< an overrun, adjustment or edit explains a balance above the limit
     /// The greatest sum of changes at the moment of a grant: with it the old balance must fit.
     std::optional<Money> grantPeak;
+    TimeUs lastUseUs = 0; ///< the new values
+    TimeUs anchorUs = 0;
+    std::int64_t remainder = 0;
+    bool wakes = false; ///< it was archived; then its limit is written anew
+    std::optional<Money> limit; ///< without top-ups
 };
 
 struct PoolRow {
@@ -95,6 +114,7 @@ struct BatchRows {
     std::vector<HoldUpdateRow> holdUpdates;
     std::vector<EntryRow> entries;
     std::vector<AccountUpdateRow> accountUpdates;
+    std::vector<SlotRow> slots;
     [[nodiscard]] bool empty() const
     {
         return pools.empty() && newHolds.empty() && holdUpdates.empty() && entries.empty();
@@ -125,6 +145,22 @@ struct Usage {
     Money settled;
 };
 
+/// Usage within [atUs, atUs + step).
+struct TimedUsage {
+    std::string value;
+    TimeUs atUs = 0;
+    Money settled;
+};
+
+/// Accounts of one pool that have ended: those whose window begins at another time than the current
+/// one (unless it is a session) and those not used since `idleSinceUs`.
+struct ArchiveStep {
+    PoolId pool;
+    std::optional<TimeUs> currentStartUs; ///< absent: sessions, each begins at another time
+    std::optional<TimeUs> idleSinceUs; ///< absent: idleness ends nothing
+    int limit = 0;
+};
+
 class LedgerStore {
 public:
     virtual ~LedgerStore() = default;
@@ -141,6 +177,25 @@ public:
     [[nodiscard]] virtual Result<std::optional<HoldRow>> findHold(HoldId hold) = 0;
     /// Charges of the pool since `sinceUs` by account value, carried ones left out.
     [[nodiscard]] virtual Result<std::vector<Usage>> usageSince(PoolId pool, TimeUs sinceUs) = 0;
+    /// The same in steps of time, by value and time.
+    [[nodiscard]] virtual Result<std::vector<TimedUsage>> usageByTime(
+        PoolId pool, TimeUs sinceUs, std::int64_t stepUs)
+        = 0;
+    /// Of a sliding window, oldest first.
+    [[nodiscard]] virtual Result<std::vector<Slot>> loadSlots(std::int64_t account) = 0;
+    /// Archived ones too.
+    [[nodiscard]] virtual Result<std::vector<AccountRow>> loadEveryAccount(
+        PoolId pool, TimeUs windowStartUs)
+        = 0;
+    [[nodiscard]] virtual Result<std::vector<AccountRow>> loadSessions(
+        PoolId pool, TimeUs usedSinceUs, int limit)
+        = 0;
+    [[nodiscard]] virtual Result<std::optional<AccountRow>> findNewestSession(
+        PoolId pool, const std::string& value)
+        = 0;
+    /// In a transaction of its own; never accounts with held money or frozen ones. Archived
+    /// accounts cost nothing at start; they are woken by their next change.
+    [[nodiscard]] virtual Result<std::vector<AccountKey>> archive(const ArchiveStep& step) = 0;
 };
 
 } // namespace headgate::ledger

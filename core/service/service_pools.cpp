@@ -109,6 +109,9 @@ Result<ledger::Pool> Service::addPool(const NewPool& given, const std::string& a
     pool.fiscalStartDay = given.fiscalStartDay;
     auto done = m_impl->change(actor, [&pool](Config& next) -> Result<std::string> {
         pool.id = PoolId{next.nextId++};
+        if (auto fits = ledger::fitBucket(pool, nullptr); !fits) {
+            return fits.error();
+        }
         if (auto fine = checkPool(next, pool); !fine) {
             return fine.error();
         }
@@ -141,6 +144,9 @@ Result<ledger::Pool> Service::editPool(PoolId id, const PoolEdit& edit, const st
     }
     if (pool == *before) {
         return pool;
+    }
+    if (auto fits = ledger::fitBucket(pool, &*before); !fits) {
+        return fits.error();
     }
     auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
         if (auto fine = checkPool(next, pool); !fine) {

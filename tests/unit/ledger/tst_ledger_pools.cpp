@@ -65,7 +65,7 @@ private Q_SLOTS:
         row("reserve above 100", 3, ErrorCode::InvalidArgument);
         row("fiscal day 31", 4, ErrorCode::InvalidArgument);
         row("unknown zone", 5, ErrorCode::InvalidArgument);
-        row("sliding is not enforced", 6, ErrorCode::Unsupported);
+        row("sliding too short", 6, ErrorCode::InvalidArgument);
         row("name twice", 7, ErrorCode::AlreadyExists);
         row("id twice", 8, ErrorCode::InvalidArgument);
         row("long name", 9, ErrorCode::InvalidArgument);
@@ -97,7 +97,7 @@ private Q_SLOTS:
             pool.zone = "Mars/Base";
             break;
         case 6:
-            pool.window = Window::parse("sliding:5h").value();
+            pool.window = Window::parse("sliding:59s").value();
             break;
         case 7:
             pool.name = pools.front().name;

@@ -70,6 +70,27 @@ public:
     }
     Result<std::optional<HoldRow>> findHold(HoldId) override { return std::optional<HoldRow>{}; }
     Result<std::vector<Usage>> usageSince(PoolId, TimeUs) override { return std::vector<Usage>{}; }
+    Result<std::vector<TimedUsage>> usageByTime(PoolId, TimeUs, std::int64_t) override
+    {
+        return std::vector<TimedUsage>{};
+    }
+    Result<std::vector<Slot>> loadSlots(std::int64_t) override { return std::vector<Slot>{}; }
+    Result<std::vector<AccountRow>> loadEveryAccount(PoolId, TimeUs) override
+    {
+        return std::vector<AccountRow>{};
+    }
+    Result<std::vector<AccountRow>> loadSessions(PoolId, TimeUs, int) override
+    {
+        return std::vector<AccountRow>{};
+    }
+    Result<std::optional<AccountRow>> findNewestSession(PoolId, const std::string&) override
+    {
+        return std::optional<AccountRow>{};
+    }
+    Result<std::vector<AccountKey>> archive(const ArchiveStep&) override
+    {
+        return std::vector<AccountKey>{};
+    }
 
 private:
     struct Sums {
