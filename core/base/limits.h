@@ -53,6 +53,10 @@ inline constexpr std::size_t jsonDepthMax = 256;
 inline constexpr std::size_t messagesMax = 20'000;
 inline constexpr std::size_t toolsMax = 2'000;
 
+// --- routing
+/// Models with learned margins: some 33 KB each at most, 67 MB in all; catalogs have dozens.
+inline constexpr std::size_t marginModelsMax = 2'000;
+
 // --- ledger
 inline constexpr std::size_t ledgerQueueMax = 65'536;
 inline constexpr std::size_t ledgerBatchMax = 512;

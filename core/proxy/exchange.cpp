@@ -122,7 +122,9 @@ private:
 
     // plan and hold
     void makePlan();
-    [[nodiscard]] std::int64_t inputTokensAtMost(const std::string& family);
+    [[nodiscard]] const tokens::Count& countedInput(const std::string& family);
+    [[nodiscard]] bool isPlain(const tokens::Count& count);
+    [[nodiscard]] routing::InputTokens inputTokens(const catalog::Model& model);
     [[nodiscard]] Refusal refusalForPlan() const;
     asio::awaitable<Held> holdMoney();
     asio::awaitable<Held> tryToHold(std::optional<ledger::Denial>& denial);
@@ -151,6 +153,7 @@ private:
     [[nodiscard]] CallTerms terms() const;
     [[nodiscard]] Charge chargeForEarlyEnd(const wire::AnswerFacts& facts) const;
     asio::awaitable<void> settle(Charge charge);
+    void learnMargin(const Charge& charge);
     asio::awaitable<void> refuse(Refusal refusal);
     void record();
     [[nodiscard]] Money baseline() const;
@@ -167,7 +170,9 @@ private:
     wire::ChatRequest m_chat;
     routing::Facts m_facts;
     ledger::Identity m_identity;
-    std::map<std::string, std::int64_t> m_inputTokens; ///< by tokenizer family
+    std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
+    std::optional<bool> m_plain; ///< the text is nearly all ASCII; empty: nobody asked yet
+    std::shared_ptr<const tokens::MarginTable> m_margins; ///< of this plan; null: none learned
     std::string m_name; ///< the client's own id for this request, scoped by key; may be empty
     std::string m_ledgerId;
     std::optional<wire::RefusalReply> m_repeated; ///< what the first request of this name was told
@@ -342,14 +347,32 @@ void Exchange::know()
 
 // --- plan and hold
 
-std::int64_t Exchange::inputTokensAtMost(const std::string& family)
+const tokens::Count& Exchange::countedInput(const std::string& family)
 {
-    const auto [it, fresh] = m_inputTokens.try_emplace(family, 0);
+    const auto [it, fresh] = m_counted.try_emplace(family);
     if (fresh) {
         // Images are added by the plan, which knows what each model counts them as.
-        it->second = promptTokensAtMost(m_chat, family, 0);
+        it->second = promptTokens(m_chat, family, 0);
     }
     return it->second;
+}
+
+/// Exact counts do not ask: their bound never falls below the count.
+bool Exchange::isPlain(const tokens::Count& count)
+{
+    if (!count.exact && !m_plain) {
+        m_plain = isPlainPrompt(m_chat);
+    }
+    return count.exact || *m_plain;
+}
+
+routing::InputTokens Exchange::inputTokens(const catalog::Model& model)
+{
+    const tokens::Count& count = countedInput(model.tokenizer);
+    if (!m_margins) {
+        return {count.tokens, count.atMost};
+    }
+    return {count.tokens, m_margins->inputAtMost(model.id(), count, isPlain(count))};
 }
 
 void Exchange::makePlan()
@@ -363,8 +386,8 @@ void Exchange::makePlan()
     input.clientMaxTokens = m_chat.maxTokens;
     input.choices = m_chat.n;
     input.serviceTier = m_chat.serviceTier;
-    input.inputTokensAtMost
-        = [this](const std::string& family) { return inputTokensAtMost(family); };
+    m_margins = m_env.margins != nullptr ? m_env.margins->table() : nullptr;
+    input.inputTokens = [this](const catalog::Model& model) { return inputTokens(model); };
     input.budget
         = [this](const ledger::Target& target) { return m_env.ledger.view(m_identity, target); };
     input.excludedModels = m_excluded;
@@ -930,8 +953,30 @@ CallTerms Exchange::terms() const
     return out;
 }
 
+/// Only what the provider itself counted, of text alone: images and the like are bounded otherwise.
+void Exchange::learnMargin(const Charge& charge)
+{
+    if (m_env.margins == nullptr || charge.kind != ledger::SettleKind::Exact
+        || charge.inputTokens <= 0 || m_facts.images + m_facts.audio + m_facts.files > 0) {
+        return;
+    }
+    tokens::MarginObservation seen;
+    seen.model = m_plan.model;
+    seen.family = m_model->tokenizer;
+    seen.count = countedInput(m_model->tokenizer);
+    seen.plain = isPlain(seen.count);
+    seen.bound = m_plan.inputTokens;
+    seen.actual = charge.inputTokens;
+    if (m_env.margins->observe(seen)) {
+        log::warning("{} counted {} input tokens where at most {} were expected; its margin is "
+                     "raised.",
+            m_plan.model, seen.actual, seen.bound);
+    }
+}
+
 asio::awaitable<void> Exchange::settle(Charge charge)
 {
+    learnMargin(charge);
     m_sent = false;
     m_drainDeadlineMs = 0;
     updateDeadline();

@@ -14,6 +14,7 @@
 #include "core/proxy/request_ids.h"
 #include "core/proxy/sweeper.h"
 #include "core/proxy/upstream.h"
+#include "core/tokens/margins.h"
 
 #include <functional>
 #include <memory>
@@ -58,6 +59,7 @@ struct ExchangeEnv {
     std::shared_ptr<const ProxyConfig> config;
     int inFlightWaitMs = 0;
     int drainTimeoutMs = 0;
+    tokens::Margins* margins = nullptr; ///< null: bounds stay at their start
 };
 
 struct ExchangeRequest {

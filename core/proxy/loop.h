@@ -11,6 +11,7 @@
 #include "core/proxy/request_ids.h"
 #include "core/proxy/sim_provider.h"
 #include "core/proxy/upstream_http.h"
+#include "core/tokens/margins.h"
 
 #include <atomic>
 #include <memory>
@@ -38,6 +39,7 @@ struct ProxyShared {
     int port = 0;
     UpstreamShared upstream;
     RequestIds ids;
+    tokens::Margins* margins = nullptr;
 
     std::atomic<std::int64_t> inFlight{0};
     std::atomic<std::int64_t> connections{0};

@@ -6,6 +6,7 @@
 // simulated provider use the same, so that a bound equals the bill when an answer hits its ceiling.
 // Pure; safe on any thread.
 
+#include "core/tokens/tokens.h"
 #include "core/wire/chat_request.h"
 
 #include <cstdint>
@@ -16,8 +17,12 @@ namespace headgate::proxy {
 /// What the simulated provider bills for an image (a low-detail image at the same publisher).
 inline constexpr std::int64_t imageTokensSimulated = 85;
 
-/// Messages with their framing, tool calls, tool definitions, schema and other billed text. Never
-/// below the true count where the family's encoding is exact.
+/// Messages with their framing, tool calls, tool definitions, schema and other billed text.
+/// `atMost` is never below the true count where the family's encoding is exact.
+[[nodiscard]] tokens::Count promptTokens(
+    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
+/// Nearly all ASCII: where the estimates of inexact families scatter least (tokens/margins.h).
+[[nodiscard]] bool isPlainPrompt(const wire::ChatRequest& request);
 [[nodiscard]] std::int64_t promptTokensAtMost(
     const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
 

@@ -81,6 +81,7 @@ Result<std::unique_ptr<Proxy>> Proxy::start(ProxyOptions options,
         = options.inFlightWaitMs >= 0 ? options.inFlightWaitMs : limits::inFlightWaitMs;
     shared.drainTimeoutMs
         = options.drainTimeoutMs >= 0 ? options.drainTimeoutMs : limits::drainTimeoutMs;
+    shared.margins = options.margins;
     shared.setConfig(std::move(config));
     auto port = probePort(impl->address, options.port);
     if (!port) {

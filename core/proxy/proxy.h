@@ -9,6 +9,7 @@
 #include "core/ledger/ledger.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/sim_provider.h"
+#include "core/tokens/margins.h"
 
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@ struct ProxyOptions {
     SimOptions sim;
     int inFlightWaitMs = -1; ///< -1: limits::inFlightWaitMs
     int drainTimeoutMs = -1; ///< -1: limits::drainTimeoutMs
+    tokens::Margins* margins = nullptr; ///< outlives the proxy; null: nothing is learned
 };
 
 struct ProxyStats {

@@ -369,7 +369,9 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     if (!available(frame, option) || !able(frame, option)) {
         return option;
     }
-    option.candidate.inputTokens = frame.input.inputTokensAtMost(model.tokenizer);
+    const InputTokens text = frame.input.inputTokens(model);
+    option.candidate.inputEstimate = text.estimate;
+    option.candidate.inputTokens = text.atMost;
     option.candidate.inputTokens += frame.input.facts->images * imageTokensMax(model).value_or(0);
     setCeilings(frame, option);
     option.candidate.outputCeiling = option.wish;

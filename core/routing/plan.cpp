@@ -453,7 +453,7 @@ void Planner::setBaseline()
             continue;
         }
         if (option.candidate.inputTokens == 0) {
-            option.candidate.inputTokens = m_input.inputTokensAtMost(option.model->tokenizer);
+            option.candidate.inputTokens = m_input.inputTokens(*option.model).atMost;
             option.usual = usualOutput(*m_input.facts, *option.model);
         }
         dearest = std::max(dearest, expectedCost(m_frame, option));

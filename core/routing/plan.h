@@ -18,6 +18,11 @@
 
 namespace headgate::routing {
 
+struct InputTokens {
+    std::int64_t estimate = 0; ///< best guess
+    std::int64_t atMost = 0; ///< what the bound is made of
+};
+
 struct PlanInput {
     const Facts* facts = nullptr;
     const catalog::Catalog* catalog = nullptr;
@@ -27,8 +32,9 @@ struct PlanInput {
     std::optional<std::int64_t> clientMaxTokens;
     std::int64_t choices = 1; ///< n
     std::string serviceTier; ///< as asked
-    /// Upper limit of the input in tokens for a tokenizer family (exact where we have one).
-    std::function<std::int64_t(const std::string& family)> inputTokensAtMost;
+    /// The input's text as the model would count it, images left out. The plan asks for each
+    /// candidate: the family's count with the model's own margin.
+    std::function<InputTokens(const catalog::Model& model)> inputTokens;
     /// Where the pools stand for a target (tier, model and provider pools differ by candidate).
     std::function<ledger::BudgetView(const ledger::Target&)> budget;
     std::set<std::string> excludedModels; ///< ids that failed already or whose provider cools down
@@ -67,6 +73,7 @@ struct Candidate {
     Lost lost = Lost::None;
     std::string why; ///< one sentence for a person
     std::int64_t inputTokens = 0; ///< at most
+    std::int64_t inputEstimate = 0; ///< best guess of the text alone; 0: not known
     std::int64_t outputCeiling = 0;
     Money bound;
     Money expected; ///< with the expected output, for ranking

@@ -118,6 +118,8 @@ Result<Candidate> candidateFrom(const json::value& value, std::size_t index)
         || !take(object, "expected_usd", candidate.expected)) {
         return wrong(index, "a field");
     }
+    static_cast<void>(
+        take(object, "input_estimate", candidate.inputEstimate)); // later than the rest
     return candidate;
 }
 
@@ -146,6 +148,7 @@ std::string candidatesToJson(const std::vector<Candidate>& candidates)
         object.text("lost", lostName(candidate.lost));
         object.text("why", candidate.why);
         object.integer("input_tokens", candidate.inputTokens);
+        object.integer("input_estimate", candidate.inputEstimate);
         object.integer("output_ceiling", candidate.outputCeiling);
         object.text("bound_usd", candidate.bound.toDecimal());
         object.text("expected_usd", candidate.expected.toDecimal());

@@ -51,6 +51,7 @@ HomePaths homePaths(const std::string& home)
     paths.secrets = home + "/secrets.box";
     paths.secretsKey = home + "/secrets.key";
     paths.simBill = home + "/sim-bill.log";
+    paths.margins = home + "/margins.json";
     paths.logs = home + "/logs";
     paths.logFile = home + "/logs/headgate.log";
     return paths;

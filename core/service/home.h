@@ -23,6 +23,7 @@ struct HomePaths {
     std::string secrets;
     std::string secretsKey;
     std::string simBill;
+    std::string margins;
     std::string logs;
     std::string logFile;
 };

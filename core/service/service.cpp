@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/catalog/price_book.h"
+#include "core/service/private_file.h"
 #include "core/service/service_impl.h"
 
 #include <fmt/format.h>
@@ -25,6 +26,9 @@ constexpr int lockWaitMs = 5'000;
 constexpr int drainAtEndMs = 2'000;
 /// The ledger's position is remembered every this many ticks of a quarter second.
 constexpr std::int64_t rememberEveryTicks = 40;
+/// Learned margins are kept every half minute; what is lost is learned again.
+constexpr std::int64_t marginsEveryTicks = 120;
+constexpr std::size_t marginsBytesMax = 64 * 1024 * 1024;
 
 Config firstConfig(TimeUs nowUs)
 {
@@ -107,6 +111,9 @@ void Service::Impl::shutDown()
     if (ledger && store) {
         rememberSequence();
     }
+    if (lock) {
+        saveMargins();
+    }
     ledger.reset(); // answers and commits what is queued
     activityLog.reset(); // flushes
     if (lock) {
@@ -127,6 +134,7 @@ Result<void> Service::Impl::openHome()
     lock.emplace(std::move(*taken));
     log::start(paths.logFile, log::Level::Info, options.logToStderr);
     startedAtUs = clock.nowUs();
+    loadMargins();
     return {};
 }
 
@@ -311,6 +319,7 @@ Result<void> Service::serve(const std::string& host, int port)
     options.port = port;
     options.sim.billPath = m_impl->paths.simBill;
     options.sim.latencyPermille = m_impl->options.simLatencyPermille;
+    options.margins = &m_impl->margins;
     auto started = proxy::Proxy::start(std::move(options), m_impl->proxyConfig(*m_impl->current()),
         **ledger, *m_impl->activityLog, m_impl->clock);
     if (!started) {
@@ -441,6 +450,9 @@ void Service::Impl::tick()
     if (ledger && ticks % rememberEveryTicks == 0) {
         rememberSequence();
     }
+    if (ticks % marginsEveryTicks == 0) {
+        saveMargins();
+    }
     std::string now = warningText();
     bool changed = false;
     {
@@ -524,7 +536,40 @@ void Service::Impl::rememberSequence()
     }
 }
 
+/// A file that cannot be read only means that every model begins at its start again.
+void Service::Impl::loadMargins()
+{
+    const auto text = readPrivate(paths.margins, marginsBytesMax);
+    if (!text) {
+        if (text.error().code != ErrorCode::NotFound) {
+            log::warning("{}", text.error().text());
+        }
+        return;
+    }
+    if (const auto read = margins.readJson(*text); !read) {
+        log::warning("{} is ignored. {}", paths.margins, read.error().text());
+    }
+}
+
+void Service::Impl::saveMargins()
+{
+    const std::int64_t changes = margins.changes();
+    if (changes == marginsSaved) {
+        return;
+    }
+    if (const auto written = writePrivate(paths.margins, margins.toJson()); written) {
+        marginsSaved = changes;
+    } else {
+        log::warning("{}", written.error().text());
+    }
+}
+
 // --- snapshots
+
+std::vector<tokens::Margin> Service::margins() const
+{
+    return m_impl->margins.list();
+}
 
 std::shared_ptr<const Config> Service::config() const
 {

@@ -16,6 +16,7 @@
 #include "core/routing/plan.h"
 #include "core/service/config.h"
 #include "core/service/demo_traffic.h"
+#include "core/tokens/margins.h"
 
 #include <functional>
 #include <memory>
@@ -189,6 +190,8 @@ public:
     [[nodiscard]] std::vector<ledger::PoolState> poolStates() const;
     [[nodiscard]] std::vector<ledger::OpenHold> openHolds() const;
     [[nodiscard]] std::vector<KeyUse> keysLastUsed() const;
+    /// What was learned of models whose answers told their usage; by model.
+    [[nodiscard]] std::vector<tokens::Margin> margins() const;
 
     // --- commands; `actor` is "console" or "cli"
     [[nodiscard]] Result<void> setPaused(bool paused, const std::string& actor);

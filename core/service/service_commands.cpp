@@ -502,8 +502,12 @@ Result<DryRun> Service::dryRun(const std::string& body, const ledger::Identity& 
     input.serviceTier = request->serviceTier;
     input.logprobs = request->logprobs;
     input.nowUs = m_impl->clock.nowUs();
-    input.inputTokensAtMost = [&request](const std::string& family) {
-        return proxy::promptTokensAtMost(*request, family, 0); // the plan adds images
+    const auto margins = m_impl->margins.table();
+    const bool plain = proxy::isPlainPrompt(*request);
+    input.inputTokens = [&](const catalog::Model& model) {
+        const auto count
+            = proxy::promptTokens(*request, model.tokenizer, 0); // the plan adds images
+        return routing::InputTokens{count.tokens, margins->inputAtMost(model.id(), count, plain)};
     };
     input.budget = [&](const ledger::Target& target) {
         return m_impl->ledger ? m_impl->ledger->view(input.identity, target) : ledger::BudgetView();

@@ -58,6 +58,8 @@ struct Service::Impl {
     void refreshSpend();
     void refreshCap();
     void rememberSequence();
+    void loadMargins();
+    void saveMargins(); ///< when there is something new
     [[nodiscard]] std::string warningText() const;
     void onLedgerEvent(const ledger::LedgerEvent& event);
 
@@ -76,6 +78,7 @@ struct Service::Impl {
     std::optional<HomeLock> lock;
     std::optional<ConfigStore> store; ///< guarded by commandMutex
     std::optional<SecretStore> secrets; ///< guarded by commandMutex
+    tokens::Margins margins; ///< outlives every proxy
     std::unique_ptr<EventHub> events;
     std::unique_ptr<ledger::SqliteLedger> ledger; ///< null when its books do not add up
     std::string ledgerProblem;
@@ -105,6 +108,7 @@ struct Service::Impl {
     std::int64_t revisionSeen = -1;
     std::int64_t ticks = 0;
     std::int64_t sequenceSaved = 0;
+    std::int64_t marginsSaved = 0; ///< changes() of what is in the file
 
     Worker reports;
     Worker probes;

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -43,6 +44,40 @@ json::object sheetRow(const catalog::PriceSheet& sheet)
     putTime(row, "effective", sheet.validFrom);
     row["source"] = sheet.source;
     return row;
+}
+
+/// Permille as a factor: 1300 is "1.3".
+std::string factorText(std::int64_t permille)
+{
+    std::string text = std::to_string(permille / 1'000) + "."
+        + std::to_string(1'000 + permille % 1'000).substr(1);
+    while (text.ends_with('0') && !text.ends_with(".0")) {
+        text.pop_back();
+    }
+    return text;
+}
+
+/// What a model without observations has: the start of its family.
+tokens::Margin marginOf(const catalog::Model& model, const std::vector<tokens::Margin>& all)
+{
+    const auto found = std::find_if(all.begin(), all.end(), [&](const tokens::Margin& margin) {
+        return margin.model == model.id() && margin.family == model.tokenizer;
+    });
+    return found != all.end() ? *found : tokens::startMargin(model.id(), model.tokenizer);
+}
+
+void putMargin(json::object& row, const tokens::Margin& margin)
+{
+    row["margin"] = factorText(margin.permille);
+    row["margin_extra_tokens"] = margin.extraTokens;
+    row["margin_learned"] = margin.learned;
+    row["margin_observations"] = margin.observations;
+    if (margin.worstPermille > 0) {
+        row["margin_worst"] = factorText(margin.worstPermille);
+    } else {
+        row["margin_worst"] = nullptr;
+    }
+    row["margin_overruns"] = margin.overruns;
 }
 
 json::object modelRow(const catalog::Model& model, TimeUs nowUs)
@@ -230,7 +265,9 @@ Result<void> addModel(const VerbCall& call)
     const auto now = call.service.config();
     for (const auto& stored : now->models) {
         if (stored.id() == model.id()) {
-            return send(call, modelRow(stored, SystemClock().nowUs()));
+            auto row = modelRow(stored, SystemClock().nowUs());
+            putMargin(row, marginOf(stored, call.service.margins()));
+            return send(call, row);
         }
     }
     return {};
@@ -240,8 +277,11 @@ Result<void> listModels(const VerbCall& call)
 {
     const auto config = call.service.config();
     const TimeUs nowUs = SystemClock().nowUs();
+    const auto margins = call.service.margins();
     for (const auto& model : config->models) {
-        if (auto done = send(call, modelRow(model, nowUs)); !done) {
+        auto row = modelRow(model, nowUs);
+        putMargin(row, marginOf(model, margins));
+        if (auto done = send(call, row); !done) {
             return done;
         }
     }

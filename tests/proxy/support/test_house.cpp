@@ -77,6 +77,7 @@ TestHouse::TestHouse(HouseOptions options)
     proxyOptions.threads = options.threads;
     proxyOptions.inFlightWaitMs = options.inFlightWaitMs;
     proxyOptions.drainTimeoutMs = options.drainTimeoutMs;
+    proxyOptions.margins = &m_margins;
     proxyOptions.sim.billPath = m_folder + "/sim-bill.log";
     proxyOptions.sim.latencyPermille = options.latencyPermille;
     auto started = proxy::Proxy::start(proxyOptions, m_config, *m_ledger, m_sink, clock);

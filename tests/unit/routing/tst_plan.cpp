@@ -49,7 +49,9 @@ struct Scene {
         input.facts = &facts;
         input.catalog = &catalog;
         input.policy = &policy;
-        input.inputTokensAtMost = [this](const std::string&) { return facts.inputTokens; };
+        input.inputTokens = [this](const catalog::Model&) {
+            return InputTokens{facts.inputTokens, facts.inputTokens};
+        };
         input.budget = [this](const ledger::Target&) { return view; };
         return plan(input);
     }

@@ -119,8 +119,9 @@ struct World {
         input.facts = &with;
         input.catalog = &catalog;
         input.policy = &policy;
-        input.inputTokensAtMost
-            = [tokens = with.inputTokens](const std::string&) { return tokens; };
+        input.inputTokens = [tokens = with.inputTokens](const catalog::Model&) {
+            return InputTokens{tokens, tokens};
+        };
         input.budget = [this](const ledger::Target&) { return view; };
         return plan(input);
     }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// How far above its estimate the input of a request may be billed, learned per model from what
+// providers reported. Whole numbers only. Safe on any thread; decisions read an immutable table.
+// No I/O: whoever owns a Margins keeps its text somewhere. Losing it is harmless.
+
+#include "core/tokens/tokens.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace headgate::tokens {
+
+/// The start for families without an exact encoding here; above the estimator's own upper limit
+/// where that is lower.
+inline constexpr std::int64_t marginStartPermille = 1'300;
+
+/// What a request was thought to be and what the provider billed.
+struct MarginObservation {
+    std::string model; ///< id
+    std::string family;
+    Count count;
+    /// Nearly all ASCII. Only such texts may bring a margin below its start: the scatter of the
+    /// estimators in other scripts is too wide to be judged by a few hundred requests.
+    bool plain = true;
+    std::int64_t bound = 0; ///< what the hold was made for
+    std::int64_t actual = 0; ///< billed, cached tokens included
+};
+
+/// Where a model's margin stands, for people.
+struct Margin {
+    std::string model;
+    std::string family;
+    bool exact = false; ///< the family's encoding is known here
+    std::int64_t permille = 1'000; ///< in force for long plain texts: bound = estimate × this
+    std::int64_t extraTokens = 0; ///< in force for short ones: bound = estimate + this
+    bool learned = false; ///< `permille` is learned, else it is the start
+    std::int64_t observations = 0;
+    std::int64_t worstPermille = 0; ///< of the last ones; 0: none yet
+    std::int64_t overruns = 0; ///< billed above the bound
+};
+
+/// That of a model of which nothing was observed yet.
+[[nodiscard]] Margin startMargin(const std::string& model, const std::string& family);
+
+/// The margins of one moment.
+class MarginTable {
+public:
+    /// The most that a text counted as `count` can be billed as by `model`.
+    [[nodiscard]] std::int64_t inputAtMost(
+        const std::string& model, const Count& count, bool plain) const;
+
+private:
+    friend class Margins;
+    struct Limit {
+        std::int64_t value = 0; ///< permille of long texts, tokens more of short ones
+        bool known = false; ///< something was observed
+        bool trusted = false; ///< enough to go below the start
+    };
+    using Limits = std::array<Limit, 4>;
+    std::unordered_map<std::string, Limits> m_limits;
+};
+
+class Margins {
+public:
+    Margins();
+    /// Only usage that the provider told itself, of requests that are text alone. True: the bill
+    /// was above the bound.
+    bool observe(const MarginObservation& observation);
+    [[nodiscard]] std::shared_ptr<const MarginTable> table() const;
+    /// By model.
+    [[nodiscard]] std::vector<Margin> list() const;
+    /// Grows with every observation: whether there is anything to keep.
+    [[nodiscard]] std::int64_t changes() const;
+
+    [[nodiscard]] std::string toJson() const;
+    /// Replaces everything. Errors leave it as it was: not the format, values out of range.
+    [[nodiscard]] Result<void> readJson(std::string_view text);
+
+private:
+    /// Short or long, plain or not: what is learned of one says nothing of the other.
+    struct Series {
+        std::vector<std::int32_t> values; ///< a ring
+        std::size_t next = 0;
+        std::int64_t worst = 0; ///< of the last ones
+        std::int64_t quantile = 0; ///< of all kept
+        int sinceQuantile = 0;
+        void add(std::int32_t value);
+        void measure();
+        [[nodiscard]] std::vector<std::int32_t> inOrder() const; ///< oldest first
+    };
+    struct Model {
+        std::string family;
+        bool exact = false;
+        std::array<Series, 4> series;
+        std::int64_t observations = 0;
+        std::int64_t overruns = 0;
+    };
+    [[nodiscard]] static MarginTable::Limits limitsOf(const Model& model);
+    void publish(const std::string& id, const Model& model);
+
+    mutable std::mutex m_mutex;
+    std::unordered_map<std::string, Model> m_models;
+    std::shared_ptr<const MarginTable> m_table;
+    std::int64_t m_changes = 0;
+};
+
+} // namespace headgate::tokens
