@@ -4,7 +4,6 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -46,34 +45,14 @@ json::object sheetRow(const catalog::PriceSheet& sheet)
     return row;
 }
 
-/// Permille as a factor: 1300 is "1.3".
-std::string factorText(std::int64_t permille)
-{
-    std::string text = std::to_string(permille / 1'000) + "."
-        + std::to_string(1'000 + permille % 1'000).substr(1);
-    while (text.ends_with('0') && !text.ends_with(".0")) {
-        text.pop_back();
-    }
-    return text;
-}
-
-/// What a model without observations has: the start of its family.
-tokens::Margin marginOf(const catalog::Model& model, const std::vector<tokens::Margin>& all)
-{
-    const auto found = std::find_if(all.begin(), all.end(), [&](const tokens::Margin& margin) {
-        return margin.model == model.id() && margin.family == model.tokenizer;
-    });
-    return found != all.end() ? *found : tokens::startMargin(model.id(), model.tokenizer);
-}
-
 void putMargin(json::object& row, const tokens::Margin& margin)
 {
-    row["margin"] = factorText(margin.permille);
+    row["margin"] = tokens::marginText(margin.permille);
     row["margin_extra_tokens"] = margin.extraTokens;
     row["margin_learned"] = margin.learned;
     row["margin_observations"] = margin.observations;
     if (margin.worstPermille > 0) {
-        row["margin_worst"] = factorText(margin.worstPermille);
+        row["margin_worst"] = tokens::marginText(margin.worstPermille);
     } else {
         row["margin_worst"] = nullptr;
     }
@@ -266,7 +245,7 @@ Result<void> addModel(const VerbCall& call)
     for (const auto& stored : now->models) {
         if (stored.id() == model.id()) {
             auto row = modelRow(stored, SystemClock().nowUs());
-            putMargin(row, marginOf(stored, call.service.margins()));
+            putMargin(row, tokens::marginOf(call.service.margins(), stored.id(), stored.tokenizer));
             return send(call, row);
         }
     }
@@ -280,7 +259,7 @@ Result<void> listModels(const VerbCall& call)
     const auto margins = call.service.margins();
     for (const auto& model : config->models) {
         auto row = modelRow(model, nowUs);
-        putMargin(row, marginOf(model, margins));
+        putMargin(row, tokens::marginOf(margins, model.id(), model.tokenizer));
         if (auto done = send(call, row); !done) {
             return done;
         }

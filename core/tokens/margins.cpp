@@ -82,14 +82,29 @@ Error wrong(const char* what)
 
 } // namespace
 
-Margin startMargin(const std::string& model, const std::string& family)
+Margin marginOf(const std::vector<Margin>& all, const std::string& model, const std::string& family)
 {
+    const auto found = std::find_if(all.begin(), all.end(),
+        [&](const Margin& margin) { return margin.model == model && margin.family == family; });
+    if (found != all.end()) {
+        return *found;
+    }
     Margin margin;
     margin.model = model;
     margin.family = family;
     margin.exact = countText(family, {}).exact;
     margin.permille = margin.exact ? 1'000 : marginStartPermille;
     return margin;
+}
+
+std::string marginText(std::int64_t permille)
+{
+    std::string text = std::to_string(permille / 1'000) + "."
+        + std::to_string(1'000 + permille % 1'000).substr(1);
+    while (text.back() == '0' && text[text.size() - 2] != '.') {
+        text.pop_back();
+    }
+    return text;
 }
 
 // --- the table

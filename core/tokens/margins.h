@@ -48,8 +48,11 @@ struct Margin {
     std::int64_t overruns = 0; ///< billed above the bound
 };
 
-/// That of a model of which nothing was observed yet.
-[[nodiscard]] Margin startMargin(const std::string& model, const std::string& family);
+/// That of a model; of which nothing was observed yet: the start of its family.
+[[nodiscard]] Margin marginOf(
+    const std::vector<Margin>& all, const std::string& model, const std::string& family);
+/// Permille as a factor: 1300 is "1.3".
+[[nodiscard]] std::string marginText(std::int64_t permille);
 
 /// The margins of one moment.
 class MarginTable {

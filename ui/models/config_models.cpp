@@ -114,6 +114,37 @@ void fillPrices(SnapshotRow& row, const catalog::Model& model, TimeUs nowUs)
     at(CatalogModel::Age).sort = qlonglong(sheet->validFrom);
 }
 
+/// How far above its estimate the input is held, and from what that is known.
+Cell marginCell(const tokens::Margin& margin)
+{
+    const auto factor = toQt(tokens::marginText(margin.permille));
+    auto cell = textCell(QStringLiteral("×") + factor);
+    cell.sort = qlonglong(margin.permille);
+    cell.number = true;
+    cell.muted = !margin.learned && margin.overruns == 0;
+    QStringList lines;
+    lines << (margin.learned
+            ? CatalogModel::tr("Holds are made for %1 times the estimated input, learned from what "
+                               "the provider counted.")
+                  .arg(factor)
+            : margin.exact ? CatalogModel::tr("Its tokens are counted exactly here.")
+                           : CatalogModel::tr("Holds are made for at least %1 times the estimated "
+                                              "input until enough was observed.")
+                                 .arg(factor));
+    if (margin.extraTokens > 0) {
+        lines << CatalogModel::tr("Short texts: %1 tokens more than estimated.")
+                     .arg(countText(margin.extraTokens));
+    }
+    lines << CatalogModel::tr("Observed answers: %1").arg(countText(margin.observations));
+    if (margin.worstPermille > 0) {
+        lines << CatalogModel::tr("Worst of the last: %1 times the estimate")
+                     .arg(toQt(tokens::marginText(margin.worstPermille)));
+    }
+    lines << CatalogModel::tr("Counted above the bound: %1").arg(countText(margin.overruns));
+    cell.tooltip = lines.join(QLatin1Char('\n'));
+    return cell;
+}
+
 SnapshotRow modelRow(const catalog::Model& model, TimeUs nowUs)
 {
     SnapshotRow row;
@@ -221,16 +252,23 @@ CatalogModel::CatalogModel(QObject* parent)
             {tr("Output"), tr("Dollars for a million tokens"), true},
             {tr("Cache read"), tr("Dollars for a million tokens"), true},
             {tr("Cache write"), tr("Dollars for a million tokens"), true}, {tr("In force from")},
-            {tr("Source")}, {tr("Age")}, {tr("Enabled")}},
+            {tr("Source")}, {tr("Age")},
+            {tr("Margin"), tr("How far above its estimate the input is held; learned per model"),
+                true},
+            {tr("Enabled")}},
         parent)
 {
 }
 
-void CatalogModel::setConfig(const service::Config& config, TimeUs nowUs)
+void CatalogModel::setConfig(
+    const service::Config& config, TimeUs nowUs, const std::vector<tokens::Margin>& margins)
 {
     std::vector<SnapshotRow> rows;
     for (const auto& model : config.models) {
-        rows.push_back(modelRow(model, nowUs));
+        auto row = modelRow(model, nowUs);
+        row.cells[std::size_t(MarginColumn)]
+            = marginCell(tokens::marginOf(margins, model.id(), model.tokenizer));
+        rows.push_back(std::move(row));
     }
     setRows(std::move(rows));
 }

@@ -9,6 +9,7 @@
 
 // After Qt: moc stumbles over the standard library when it meets it first.
 #include "core/service/config.h"
+#include "core/tokens/margins.h"
 
 #include <map>
 
@@ -38,11 +39,13 @@ public:
         Effective,
         Source,
         Age,
+        MarginColumn,
         Enabled,
         Columns
     };
     explicit CatalogModel(QObject* parent = nullptr);
-    void setConfig(const service::Config& config, TimeUs nowUs);
+    void setConfig(const service::Config& config, TimeUs nowUs,
+        const std::vector<tokens::Margin>& margins = {});
     /// Takes a price per million as text, a tier or a check mark and hands it on.
     bool setData(const QModelIndex& index, const QVariant& value, int role = Qt::EditRole) override;
 

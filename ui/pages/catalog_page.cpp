@@ -175,7 +175,7 @@ QWidget* CatalogPage::buildModels()
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
     setColumnWidths(
-        m_modelTable->horizontalHeader(), {-140, 82, 50, 78, 68, 70, 84, 90, 102, 102, 92, 76});
+        m_modelTable->horizontalHeader(), {-140, 82, 50, 78, 68, 70, 84, 90, 102, 102, 92, 66, 76});
     connectEdits();
     m_history = addViewAction(m_modelTable,
         {"priceHistory", tr("Price history…"), QStringLiteral("clock"), [this] { showHistory(); }});
@@ -220,7 +220,7 @@ void CatalogPage::refresh()
     }
     m_config = context().service().config();
     m_providers->setConfig(*m_config, m_tests);
-    m_models->setConfig(*m_config, SystemClock().nowUs());
+    m_models->setConfig(*m_config, SystemClock().nowUs(), context().service().margins());
     if (!m_providerTable->currentIndex().isValid() && m_providers->rowCount() > 0) {
         m_providerTable->setCurrentIndex(m_providers->index(0, 0));
     }

@@ -627,6 +627,17 @@ void TestConsoleModels::catalogShowsAndEdits()
         QStringLiteral("large | 3 | 128,000 | $2.50 | $10.00 | – | 1970-01-11 | 55 days old\n"
                        "new | 1 | unknown | – | – | – | – | –"));
     QCOMPARE(model.index(1, CatalogModel::Source).data().toString(), QStringLiteral("No price"));
+    tokens::Margin margin;
+    margin.model = config.models[0].id();
+    margin.family = config.models[0].tokenizer;
+    margin.permille = 1'085;
+    margin.learned = true;
+    margin.observations = 300;
+    model.setConfig(config, 65 * usPerDay, {margin});
+    const auto learned = model.index(0, CatalogModel::MarginColumn);
+    QCOMPARE(learned.data().toString(), QStringLiteral("×1.085"));
+    QVERIFY(learned.data(Qt::ToolTipRole).toString().contains(QStringLiteral("300")));
+    QCOMPARE(model.index(1, CatalogModel::MarginColumn).data().toString(), QStringLiteral("×1.3"));
     QSignalSpy price(&model, &CatalogModel::priceEdited);
     QSignalSpy tier(&model, &CatalogModel::tierEdited);
     QSignalSpy enabled(&model, &CatalogModel::enabledEdited);

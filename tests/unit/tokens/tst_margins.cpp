@@ -90,8 +90,11 @@ private Q_SLOTS:
         QCOMPARE(margins.table()->inputAtMost("p/m", wide, true), 25'000);
         const Count exact{10'000, 10'000, true};
         QCOMPARE(margins.table()->inputAtMost("p/m", exact, true), 10'000);
-        QCOMPARE(startMargin("p/m", "claude").permille, 1'300);
-        QCOMPARE(startMargin("p/m", "o200k_base").permille, 1'000);
+        QCOMPARE(marginOf({}, "p/m", "claude").permille, 1'300);
+        QCOMPARE(marginOf({}, "p/m", "o200k_base").permille, 1'000);
+        QCOMPARE(marginText(1'300), std::string("1.3"));
+        QCOMPARE(marginText(1'000), std::string("1.0"));
+        QCOMPARE(marginText(12'045), std::string("12.045"));
     }
 
     void fallsAfterEnoughObservations()
