@@ -65,8 +65,9 @@ MUTANTS = [
            "            if (account.key.windowStartUs == (*span).startUs) {\n                continue;",
            "            if (account.key.windowStartUs <= (*span).startUs) {\n                continue;"),
     # --- the operator
-    Mutant("edit-zeroes-usage", "an edit of a limit zeroes usage", "core/ledger/books_pools.cpp",
-           "        if (!missing || *missing <= Money()) {", "        if (missing) {"),
+    Mutant("edit-zeroes-usage", "an edit of a limit zeroes usage", "core/ledger/books_edits.cpp",
+           "carryTo(**account, std::max(used.settled, (*account)->balance.settled));",
+           "carryTo(**account, (*account)->balance.settled);"),
     # --- commit and recovery
     Mutant("answer-without-commit", "the commit's result ignored", "core/ledger/engine.cpp",
            "    if (!written) {\n        m_books.rollback();\n        storeFailed(written.error());\n"
