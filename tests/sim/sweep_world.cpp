@@ -371,7 +371,10 @@ void SweepWorld::setPools(const char* orgCap, const char* teamCap)
     org.reservePercent = 20;
     const std::vector<Pool> pools{org, makePool(2, "team=search", "lifetime", usd(teamCap)),
         makePool(3, "each-session", "month", usd("1000")),
-        makePool(4, "request", "request", usd("100"))};
+        makePool(4, "request", "request", usd("100")),
+        makePool(5, "team=other", "sliding:1h", usd("50")),
+        makePool(6, "org", "bucket:60/10-per-hour", usd("60")),
+        makePool(7, "each-session", "session:30m", usd("70"))};
     for (int i = 0; i < triesMax && m_problem.empty(); ++i) {
         const auto done = command([&](Books& books) { return books.setPools(pools); });
         if (m_disk.isDown()) {

@@ -65,7 +65,11 @@ public:
             account.remainder = row.remainder;
         }
         for (const SlotRow& row : rows.slots) {
-            m_slots[row.account][row.slot.startUs] = row.slot;
+            auto& slots = m_accounts[row.account].slots;
+            slots[row.slot.startUs] = row.slot;
+            if (row.slot.settled.isZero() && row.slot.toppedUp.isZero()) {
+                slots.erase(row.slot.startUs);
+            }
         }
         return {};
     }
@@ -133,14 +137,39 @@ public:
     Result<std::vector<AccountRow>> loadAccounts(
         PoolId pool, TimeUs windowStartUs, int limit) override
     {
-        std::vector<AccountRow> rows;
-        for (const auto& [id, account] : m_accounts) {
-            if (account.row.key.pool == pool && account.row.key.windowStartUs == windowStartUs
-                && rows.size() < static_cast<std::size_t>(limit)) {
-                rows.push_back(account.row);
+        return select(limit, [&](const AccountRow& row) {
+            return row.key.pool == pool && row.key.windowStartUs == windowStartUs;
+        });
+    }
+    Result<std::vector<AccountRow>> loadEveryAccount(PoolId pool, TimeUs windowStartUs) override
+    {
+        return loadAccounts(pool, windowStartUs, 1'000'000);
+    }
+    Result<std::vector<AccountRow>> loadSessions(
+        PoolId pool, TimeUs usedSinceUs, int limit) override
+    {
+        return select(limit, [&](const AccountRow& row) {
+            return row.key.pool == pool && row.isSession && row.lastUseUs >= usedSinceUs;
+        });
+    }
+    Result<std::optional<AccountRow>> findNewestSession(
+        PoolId pool, const std::string& value) override
+    {
+        std::optional<AccountRow> newest;
+        for (const auto& [key, id] : m_ids) { // in the order of their beginnings
+            if (key.pool == pool && key.value == value) {
+                newest = m_accounts[id].row;
             }
         }
-        return rows;
+        return newest;
+    }
+    Result<std::vector<Slot>> loadSlots(std::int64_t account) override
+    {
+        std::vector<Slot> slots;
+        for (const auto& [startUs, slot] : m_accounts[account].slots) {
+            slots.push_back(slot);
+        }
+        return slots;
     }
     Result<std::optional<AccountRow>> findAccount(const AccountKey& key) override
     {
@@ -161,56 +190,28 @@ public:
     {
         return Error(ErrorCode::Unsupported, "no test that uses this store edits windows");
     }
-    Result<std::vector<Slot>> loadSlots(std::int64_t account) override
-    {
-        std::vector<Slot> slots;
-        for (const auto& [startUs, slot] : m_slots[account]) {
-            if (!slot.settled.isZero() || !slot.toppedUp.isZero()) {
-                slots.push_back(slot);
-            }
-        }
-        return slots;
-    }
-    Result<std::vector<AccountRow>> loadEveryAccount(PoolId pool, TimeUs windowStartUs) override
-    {
-        return loadAccounts(pool, windowStartUs, std::numeric_limits<int>::max());
-    }
-    Result<std::vector<AccountRow>> loadSessions(
-        PoolId pool, TimeUs usedSinceUs, int limit) override
-    {
-        std::vector<AccountRow> rows;
-        for (const auto& [id, account] : m_accounts) {
-            if (account.row.key.pool == pool && account.row.isSession
-                && account.row.lastUseUs > usedSinceUs
-                && rows.size() < static_cast<std::size_t>(limit)) {
-                rows.push_back(account.row);
-            }
-        }
-        return rows;
-    }
-    Result<std::optional<AccountRow>> findNewestSession(
-        PoolId pool, const std::string& value) override
-    {
-        std::optional<AccountRow> newest;
-        for (const auto& [id, account] : m_accounts) {
-            const AccountRow& row = account.row;
-            if (row.key.pool == pool && row.key.value == value && row.isSession
-                && (!newest || newest->key.windowStartUs < row.key.windowStartUs)) {
-                newest = row;
-            }
-        }
-        return newest;
-    }
     Result<std::vector<AccountKey>> archive(const ArchiveStep&) override
     {
-        return std::vector<AccountKey>{}; // saves time, changes no answer
+        return std::vector<AccountKey>{};
     }
 
 private:
     struct Account {
         AccountRow row;
         Balance lines; ///< sums of journal lines
+        std::map<TimeUs, Slot> slots;
     };
+    template <typename Wanted>
+    [[nodiscard]] std::vector<AccountRow> select(int limit, const Wanted& isWanted) const
+    {
+        std::vector<AccountRow> rows;
+        for (const auto& [id, account] : m_accounts) {
+            if (isWanted(account.row) && rows.size() < static_cast<std::size_t>(limit)) {
+                rows.push_back(account.row);
+            }
+        }
+        return rows;
+    }
     static bool isOpen(const HoldRow& hold)
     {
         return hold.state == HoldState::Held || hold.state == HoldState::Dispatched;
@@ -225,7 +226,6 @@ private:
     std::map<PoolId, Pool> m_pools;
     std::map<std::int64_t, Account> m_accounts;
     std::map<AccountKey, std::int64_t> m_ids;
-    std::map<std::int64_t, std::map<TimeUs, Slot>> m_slots;
     std::map<std::int64_t, std::vector<std::int64_t>> m_sets;
     std::map<HoldId, HoldRow> m_holds;
     TimeUs m_lastAtUs = 0;
