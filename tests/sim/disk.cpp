@@ -104,6 +104,9 @@ int SimDisk::Impl::begin(DiskCall call, const Handle* handle)
     if (isDown || (handle != nullptr && handle->isDead)) {
         return SQLITE_IOERR;
     }
+    if (isExempt) {
+        return SQLITE_OK;
+    }
     ++counts[static_cast<std::size_t>(call)];
     if (isRecording) {
         recorded.push_back(call);
@@ -274,6 +277,12 @@ void SimDisk::setBad(bool isBad)
 {
     const Guard guard(m_impl->mutex);
     m_impl->isBad = isBad;
+}
+
+void SimDisk::setExempt(bool isExempt)
+{
+    const Guard guard(m_impl->mutex);
+    m_impl->isExempt = isExempt;
 }
 
 void SimDisk::setLocked(bool isLocked)

@@ -64,6 +64,9 @@ public:
     void setLocked(bool isLocked); ///< until lifted: another program is writing
     void clearFaults(); ///< lifts all of the above
 
+    /// While set, calls are not counted and cannot fail: for a reader that is not under test.
+    void setExempt(bool isExempt);
+
     // --- crashes. The disk is then down: every call of the old program fails without effect.
     void endProcess(); ///< all writes are kept
     void failPower(); ///< what was not synced survives in part, torn, or not at all

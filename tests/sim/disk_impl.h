@@ -117,6 +117,7 @@ struct SimDisk::Impl {
     bool isFull = false;
     bool isBad = false;
     bool isLocked = false;
+    bool isExempt = false;
     bool isDown = false;
 
     std::array<std::int64_t, diskCallCount> counts{};
