@@ -23,11 +23,16 @@ constexpr std::size_t stride = 1;
 constexpr std::size_t stride = 5;
 #endif
 
-/// Between two calls that change the disk a crash is the same wherever it is.
-bool changesTheDisk(DiskCall call)
+/// Between two calls that change the disk a crash is the same wherever it is; whether it comes
+/// right after a call or before the next one matters where something became durable.
+bool isWorthwhile(DiskFault fault, DiskCall call)
 {
-    return call == DiskCall::Write || call == DiskCall::Truncate || call == DiskCall::Sync
-        || call == DiskCall::Delete || call == DiskCall::Open;
+    const bool isDurable = call == DiskCall::Sync || call == DiskCall::Delete;
+    const bool isChange = isDurable || call == DiskCall::Write || call == DiskCall::Truncate
+        || call == DiskCall::Open;
+    const bool isAfter
+        = fault == DiskFault::ProcessEndsAfter || fault == DiskFault::PowerFailsAfter;
+    return canHappen(fault, call) && (!isCrash(fault) || (isAfter ? isDurable : isChange));
 }
 
 } // namespace
@@ -55,7 +60,7 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < calls.size(); i += stride) {
             for (std::size_t f = 0; f < diskFaultCount; ++f) {
                 const auto fault = static_cast<DiskFault>(f);
-                if (!canHappen(fault, calls[i]) || (isCrash(fault) && !changesTheDisk(calls[i]))) {
+                if (!isWorthwhile(fault, calls[i])) {
                     continue;
                 }
                 SweepWorld world(i * diskFaultCount + f);
