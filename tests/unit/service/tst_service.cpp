@@ -275,7 +275,8 @@ private Q_SLOTS:
         row("negative cap", fine, "org", "day", "-1", "", 0, "invalid_argument");
         row("unknown zone", fine, "org", "day", "1", "Mars/Olympus", 0, "invalid_argument");
         row("reserve", fine, "org", "day", "1", "", 100, "invalid_argument");
-        row("not enforced", fine, "org", "sliding:24h", "1", "", 0, "unsupported");
+        row("bucket other than its cap", fine, "org", "bucket:5/1-per-hour", "1", "", 0,
+            "invalid_argument");
     }
     void badPoolsAreRefused()
     {
