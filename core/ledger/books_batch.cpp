@@ -342,7 +342,9 @@ void Books::dropIdle()
         static_cast<void>(spanOf(*entry, now)); // only brings the cached span up to date
     }
     const auto isDropped = [&](const Account& account) {
-        const bool isIdle = isCrowded && account.usedAtUs < now - accountIdleUs;
+        // What is frozen must be found by who unfreezes it.
+        const bool isIdle
+            = isCrowded && account.usedAtUs < now - accountIdleUs && !account.balance.frozen;
         return account.openHolds == 0 && !account.touched && (isIdle || !isCurrent(account, now));
     };
     std::vector<AccountKey> dropped;

@@ -357,7 +357,11 @@ ArchiveStep Books::archiveStep(const PoolEntry& entry, TimeUs now)
 void Books::archiveSome(TimeUs now)
 {
     auto place = m_pools.lower_bound(m_archivedUpTo);
+    std::size_t count = 0;
     for (int asked = 0; asked < poolsAskedMax && place != m_pools.end(); ++asked, ++place) {
+        if (count >= accountsArchivedMax) {
+            break;
+        }
         PoolEntry& entry = *place->second;
         if (!spanOf(entry, now)) {
             continue;
@@ -367,6 +371,7 @@ void Books::archiveSome(TimeUs now)
             m_archiveUnsure = true; // the commit may have happened all the same
             return;
         }
+        count += archived->size();
         for (const AccountKey& key : *archived) {
             if (Account* account = findInMemory(key)) {
                 account->isArchived = true;

@@ -582,20 +582,13 @@ Result<std::vector<Slot>> SqliteStore::loadSlots(std::int64_t account)
 
 Result<std::vector<AccountKey>> SqliteStore::archive(const ArchiveStep& step)
 {
-    auto transaction = sqlite::Transaction::begin(m_connection);
-    if (!transaction) {
-        return transaction.error();
-    }
     auto ended = m_connection.prepare(fmt::format(
         "SELECT {} FROM account WHERE pool_id=?1 AND archived=0 AND held=0 AND frozen=0 AND "
         "(CASE WHEN ?2 IS NULL THEN session=0 ELSE window_start_us <> ?2 END OR last_use_us < ?3) "
         "LIMIT ?4",
         accountColumns));
-    auto mark = m_connection.prepare("UPDATE account SET archived=2 WHERE id=?1");
-    auto add = m_connection.prepare(
-        "UPDATE pool SET archived_settled = archived_settled + ?2 WHERE id=?1");
-    if (!ended || !mark || !add) {
-        return !ended ? ended.error() : !mark ? mark.error() : add.error();
+    if (!ended) {
+        return ended.error();
     }
     ended->bind(1, step.pool.value).bindNull(2).bindNull(3).bind(4, step.limit);
     if (step.currentStartUs) {
@@ -605,8 +598,16 @@ Result<std::vector<AccountKey>> SqliteStore::archive(const ArchiveStep& step)
         ended->bind(3, *step.idleSinceUs);
     }
     const auto rows = accountsFrom(*ended);
-    if (!rows) {
-        return rows.error();
+    if (!rows || rows->empty()) {
+        return rows ? Result<std::vector<AccountKey>>(std::vector<AccountKey>())
+                    : Result<std::vector<AccountKey>>(rows.error());
+    }
+    auto transaction = sqlite::Transaction::begin(m_connection);
+    auto mark = m_connection.prepare("UPDATE account SET archived=2 WHERE id=?1");
+    auto add = m_connection.prepare(
+        "UPDATE pool SET archived_settled = archived_settled + ?2 WHERE id=?1");
+    if (!transaction || !mark || !add) {
+        return !transaction ? transaction.error() : !mark ? mark.error() : add.error();
     }
     std::vector<AccountKey> archived;
     Money charged;
@@ -616,9 +617,6 @@ Result<std::vector<AccountKey>> SqliteStore::archive(const ArchiveStep& step)
         }
         charged = charged.plusSaturated(row.balance.settled.minusSaturated(row.carried));
         archived.push_back(row.key);
-    }
-    if (archived.empty()) {
-        return archived;
     }
     if (auto done = add->bindAll(step.pool.value, charged.nano()).run(); !done) {
         return done.error();

@@ -258,6 +258,68 @@ private Q_SLOTS:
         QCOMPARE(balanceOf(*m_ledger, 1).toppedUp, Money());
     }
 
+    void windowsEndWhereTheCalendarSays_data()
+    {
+        QTest::addColumn<QString>("window");
+        QTest::addColumn<QString>("zone");
+        QTest::addColumn<int>("fiscalDay");
+        QTest::addColumn<QString>("from"); // UTC; an hour before it the window before had begun
+        QTest::addColumn<QString>("to");
+        const auto row = [](const char* name, const char* window, const char* zone, int fiscalDay,
+                             const char* from, const char* to) {
+            QTest::newRow(name) << QString::fromUtf8(window) << QString::fromUtf8(zone) << fiscalDay
+                                << QString::fromUtf8(from) << QString::fromUtf8(to);
+        };
+        row("day of 25 hours", "day", "Europe/Berlin", 1, "2026-10-24T22:00", "2026-10-25T23:00");
+        row("day of 23 hours", "day", "Europe/Berlin", 1, "2027-03-27T23:00", "2027-03-28T22:00");
+        row("day of 25 hours west", "day", "America/New_York", 1, "2026-11-01T04:00",
+            "2026-11-02T05:00");
+        row("hour across a change", "hour", "Europe/Berlin", 1, "2026-10-25T01:00",
+            "2026-10-25T02:00");
+        row("week across a change", "week", "Europe/Berlin", 1, "2026-10-18T22:00",
+            "2026-10-25T23:00");
+        row("fiscal month", "month", "UTC", 15, "2026-10-15T00:00", "2026-11-15T00:00");
+        row("fiscal month in a zone", "month", "Asia/Kolkata", 28, "2026-10-27T18:30",
+            "2026-11-27T18:30");
+        row("fiscal quarter", "quarter", "UTC", 10, "2026-10-10T00:00", "2027-01-10T00:00");
+        row("fiscal year", "year", "Europe/Berlin", 5, "2027-01-04T23:00", "2028-01-04T23:00");
+    }
+    void windowsEndWhereTheCalendarSays()
+    {
+        QFETCH(QString, window);
+        QFETCH(QString, zone);
+        QFETCH(int, fiscalDay);
+        QFETCH(QString, from);
+        QFETCH(QString, to);
+        const auto timeOf = [](const QString& text) {
+            const auto at
+                = QDateTime::fromString(text + QStringLiteral(":00Z"), Qt::DateFormat::ISODate);
+            return static_cast<TimeUs>(at.toMSecsSinceEpoch()) * usPerMs;
+        };
+        const auto goTo = [&](TimeUs at) { m_clock->advanceUs(at - m_clock->nowUs()); };
+        Pool pool = makePool(1, "org", window.toUtf8().constData(), "5");
+        pool.zone = zone.toStdString();
+        pool.fiscalStartDay = fiscalDay;
+        QVERIFY(m_ledger->setPools({pool}));
+        goTo(timeOf(from) - usPerMinute);
+        QCOMPARE(spend("5"), "granted");
+        QCOMPARE(spend("0.1"), "cap_reached");
+        goTo(timeOf(from) + usPerMs);
+        QCOMPARE(spend("2"), "granted");
+        const auto denied = std::get<Denial>(reserve(*m_ledger, makeAsk("denied", usd("4"))));
+        QCOMPARE(*denied.resetsAtUs, timeOf(to));
+        Ask late = makeAsk("late", usd("3"));
+        late.dispatch = true;
+        const HoldId hold = holdOf(reserve(*m_ledger, late));
+        goTo(timeOf(to) - usPerMinute);
+        QCOMPARE(spend("0.1"), "in_flight");
+        goTo(timeOf(to) + usPerMs);
+        QCOMPARE(spend("2.1"), "in_flight"); // what is open counts in the new window
+        QCOMPARE(spend("2"), "granted");
+        QVERIFY(settle(*m_ledger, {hold, SettleKind::Exact, usd("3")}));
+        QCOMPARE(spend("0.1"), "cap_reached");
+    }
+
     void steppingTheClockBackReopensNothing()
     {
         QVERIFY(m_ledger->setPools({makePool(1, "org", "day", "5")}));

@@ -364,7 +364,8 @@ private Q_SLOTS:
             ManualClock clock;
             Rng rng(seed);
             auto ledger = openLedger(path, clock);
-            const std::vector<const char*> windows{"day", "month", "hour", "lifetime"};
+            const std::vector<const char*> windows{"day", "month", "hour", "lifetime", "sliding:2h",
+                "sliding:24h", "session:1h", "bucket:10/2-per-hour", "bucket:6/0.1-per-hour"};
             std::vector<Pool> pools = nestedPools();
             QVERIFY(ledger->setPools(pools));
             std::vector<HoldId> open;
@@ -387,7 +388,12 @@ private Q_SLOTS:
                     open.pop_back();
                 } else if (dice < 90) {
                     pools[dice % 2].window = *Window::parse(windows[rng.below(windows.size())]);
+                    pools[dice % 2].cap = {}; // a bucket brings its own
+                    if (pools[dice % 2].window.kind != WindowKind::Bucket) {
+                        pools[dice % 2].cap = dollars(dice % 2 == 0 ? orgCap : teamCap);
+                    }
                     QVERIFY(ledger->setPools(pools));
+                    HEADGATE_VERIFY_BOOKS(*ledger);
                 } else if (dice < 94) {
                     clock.advanceUs(static_cast<std::int64_t>(rng.below(5)) * usPerHour);
                 } else if (dice < 97) {
