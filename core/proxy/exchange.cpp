@@ -517,7 +517,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
     }
     ledger::Ask ask;
     ask.requestId = m_ledgerId;
-    ask.attempt = ++m_attempt;
+    ask.attempt = m_attempt + 1; // refusals do not count: after a restart the name must be known
     ask.identity = m_identity;
     ask.target.provider = m_plan.provider;
     ask.target.model = m_plan.modelName;
@@ -535,6 +535,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
         m_refusal = nameUsedRefusal();
         co_return Held::Refused;
     }
+    ++m_attempt;
     m_hold = grant.hold;
     m_lines = std::move(grant.lines);
     m_decision.bound = grant.amount;

@@ -12,11 +12,20 @@ namespace headgate::proxy {
 
 namespace {
 
-std::int64_t deliveredTokens(const std::string& tokenizer, const wire::AnswerFacts& facts)
+tokens::Count deliveredTokens(const std::string& tokenizer, const wire::AnswerFacts& facts)
 {
-    const auto counted = tokens::countText(tokenizer, facts.text).atMost;
+    auto counted = tokens::countText(tokenizer, facts.text);
     const auto beyond = facts.textBytes - static_cast<std::int64_t>(facts.text.size());
-    return counted + std::max<std::int64_t>(beyond, 0); // a token is at least a byte
+    counted.tokens += std::max<std::int64_t>(beyond, 0) / 4;
+    counted.atMost += std::max<std::int64_t>(beyond, 0); // a token is at least a byte
+    return counted;
+}
+
+/// Above this a provider clearly ignored its ceiling: counts in pieces and estimates are no exact
+/// ones.
+std::int64_t clearlyAbove(std::int64_t ceiling)
+{
+    return ceiling + ceiling / 10 + estimateSlackTokens;
 }
 
 std::string linesJson(const std::vector<catalog::CostLine>& lines)
@@ -69,9 +78,12 @@ std::optional<Charge> chargeForDelivered(const CallTerms& terms, const wire::Ans
         return std::nullopt;
     }
     const auto delivered = deliveredTokens(terms.tokenizer, facts);
-    auto output = delivered + estimateSlackTokens * terms.choices;
+    auto output = delivered.atMost + estimateSlackTokens * terms.choices;
     if (terms.outputCeiling > 0) {
-        output = std::min(output, std::max(delivered, terms.outputCeiling * terms.choices));
+        const auto ceiling = terms.outputCeiling * terms.choices;
+        // A generous estimate alone must not make an overrun of an answer that kept its ceiling.
+        const bool kept = !delivered.exact && delivered.tokens <= clearlyAbove(ceiling);
+        output = std::min(output, kept ? ceiling : std::max(delivered.atMost, ceiling));
     }
     const auto bound = catalog::boundOfRequest(terms.inputTokens, output, terms.sheet);
     if (!bound) {
@@ -113,8 +125,7 @@ Charge chargeInFull()
 RunningMeter::RunningMeter(const CallTerms& terms) : m_tokenizer(terms.tokenizer)
 {
     if (terms.outputCeiling > 0) {
-        const auto ceiling = terms.outputCeiling * terms.choices;
-        m_limit = ceiling + ceiling / 10 + estimateSlackTokens; // counting in pieces counts high
+        m_limit = clearlyAbove(terms.outputCeiling * terms.choices);
     }
 }
 

@@ -30,6 +30,12 @@ void Auditor::onClockStepped()
             line.atUs = std::min(line.atUs, now);
         }
     }
+    for (auto& [pool, versions] : m_versions) {
+        for (Version& version : versions) {
+            version.fromUs = std::min(version.fromUs, now);
+            version.toUs = std::min(version.toUs, now);
+        }
+    }
 }
 
 /// A call that was given up is charged in full at that moment; the ledger cannot know when the

@@ -517,9 +517,11 @@ void Auditor::checkGrant(const Line& line, const Hold& hold)
     }
     for (const Cover& cover : hold.covers) {
         if (!charged.contains(cover.pool)) {
+            const Version* version = versionOf(cover.pool);
             fail("I2",
-                fmt::format("Hold {} of request {} is not charged to pool {}.", hold.id,
-                    hold.client, cover.pool.value));
+                fmt::format("Hold {} of request {} is not charged to pool {} ({} {}).", hold.id,
+                    hold.client, cover.pool.value, version->pool.scope.text(),
+                    version->pool.window.text()));
         }
     }
 }

@@ -121,7 +121,7 @@ asio::awaitable<void> Host::run(Host& host, std::shared_ptr<Served> served)
     const Parts& parts = host.m_parts;
     proxy::ExchangeEnv env{*host.m_ledger, parts.decisions, host.m_upstream, parts.world.clock,
         host.m_sweeper, host.m_ids, host.m_config, parts.scenario.inFlightWaitMs,
-        parts.scenario.drainTimeoutMs};
+        parts.scenario.drainTimeoutMs, &parts.margins};
     proxy::ExchangeRequest request{served->parser.head(), std::move(served->parser.body()),
         served->key, parts.world.clock.nowUs(), parts.world.clock.monotonicUs()};
     parts.decisions.currentClient = served->request->number;

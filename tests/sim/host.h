@@ -41,6 +41,7 @@ public:
         SimDisk& disk;
         Providers& providers;
         DecisionBook& decisions;
+        tokens::Margins& margins;
     };
     Host(Parts parts, SimLedger::Options ledgerOptions);
     ~Host();

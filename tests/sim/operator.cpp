@@ -234,8 +234,13 @@ void Simulation::changePrice()
 {
     Rng& rng = m_world.rng;
     catalog::Model& model = m_catalog.models[rng.below(m_catalog.models.size())];
-    const bool isRise = rng.chancePermille(600);
+    const std::int64_t first = std::find_if(m_scenario.models.begin(), m_scenario.models.end(),
+        [&](const catalog::Model& one) { return one.id() == model.id(); })
+                                   ->prices.front()
+                                   .input->pico();
     catalog::PriceSheet sheet = model.prices.front();
+    const bool isRise = sheet.input->pico() < 4 * first
+        && (sheet.input->pico() < first / 4 || rng.chancePermille(600));
     const std::int64_t percent = isRise ? rng.between(105, 300) : rng.between(30, 95);
     sheet.input = Price::fromPico(sheet.input->pico() * percent / 100);
     sheet.output = Price::fromPico(sheet.output->pico() * percent / 100);

@@ -9,7 +9,6 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -61,7 +60,8 @@ std::int64_t tokensPerThousandWords(const std::string& tokenizer)
     return tokens::countText(tokenizer, answerWords(0, 1'000)).tokens;
 }
 
-std::int64_t ownInputTokens(const std::string& tokenizer, const boost::json::object& body, Rng& rng)
+std::int64_t ownInputTokens(
+    const std::string& tokenizer, const boost::json::object& body, std::int64_t ownPerMille)
 {
     const auto encoding = tokens::Encoding::named(tokenizer);
     std::int64_t total = tokens::tokensPerReply;
@@ -80,8 +80,7 @@ std::int64_t ownInputTokens(const std::string& tokenizer, const boost::json::obj
         if (encoding) {
             total += (*encoding)->count(text);
         } else {
-            const auto count = tokens::countText(tokenizer, text);
-            total += rng.between(count.tokens / 2, std::max(count.tokens, count.atMost));
+            total += (tokens::countText(tokenizer, text).tokens * ownPerMille + 999) / 1'000;
         }
     }
     return total;

@@ -25,8 +25,8 @@ inline constexpr std::string_view promptCanary = "canary-prompt-9f17";
 /// Tokens of a thousand words of an answer in the provider's own vocabulary.
 [[nodiscard]] std::int64_t tokensPerThousandWords(const std::string& tokenizer);
 /// What a provider counts for the messages of a request: exact where its vocabulary is published,
-/// else somewhere below what Headgate must expect.
+/// else the usual estimate times its own density.
 [[nodiscard]] std::int64_t ownInputTokens(
-    const std::string& tokenizer, const boost::json::object& body, Rng& rng);
+    const std::string& tokenizer, const boost::json::object& body, std::int64_t ownPerMille);
 
 } // namespace headgate::sim

@@ -105,6 +105,7 @@ Providers::Providers(World& world, const Scenario& scenario, ProviderWatch& watc
       m_scenario(scenario),
       m_watch(watch)
 {
+    m_densityPerMille = world.rng.between(750, 1'200);
     for (const catalog::Model& model : scenario.models) {
         m_sheets[model.id()] = model.prices.front();
         m_tokenizers[model.id()] = model.tokenizer;
@@ -229,7 +230,7 @@ void Providers::plan(Job& job)
     Rng& rng = m_world.rng;
     const std::string id = job.call.provider + "/" + job.call.model;
     job.sheet = m_sheets[id];
-    job.call.inputTokens = ownInputTokens(m_tokenizers[id], job.body, rng);
+    job.call.inputTokens = ownInputTokens(m_tokenizers[id], job.body, m_densityPerMille);
     if (rng.chancePermille(200)) {
         job.call.cachedTokens = rng.between(0, job.call.inputTokens - 1);
     }

@@ -87,6 +87,7 @@ private:
     std::map<std::string, std::string> m_tokenizers;
     std::map<std::string, bool> m_reasons;
     std::map<std::string, std::int64_t> m_tokensPerMille; ///< of words of an answer
+    std::int64_t m_densityPerMille = 1'000; ///< of vocabularies that are not published
     int m_lastNumber = 0;
     int m_open = 0;
     bool m_behaves = false;

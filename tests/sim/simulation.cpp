@@ -29,6 +29,7 @@ Simulation::Simulation(const RunOptions& options)
       m_auditor(m_world, m_scenario, m_disk, ledgerPath),
       m_providers(m_world, m_scenario, m_auditor),
       m_mix(m_scenario, m_world.rng),
+      m_margins(std::make_unique<tokens::Margins>()),
       m_pools(m_scenario.pools)
 {
     m_catalog.providers = m_scenario.providers;
@@ -116,7 +117,7 @@ void Simulation::startHost()
     options.onEvent
         = [this](const ledger::LedgerEvent& event) { m_world.note("ledger says: {}", event.text); };
     options.onDiskDown = [this] { hostDies("ends inside a commit"); };
-    const Host::Parts parts{m_world, m_scenario, m_disk, m_providers, m_decisions};
+    const Host::Parts parts{m_world, m_scenario, m_disk, m_providers, m_decisions, *m_margins};
     m_host = std::make_unique<Host>(parts, std::move(options));
     if (const auto started = m_host->start(); !started) {
         m_world.note("host cannot start: {}", started.error().text());
@@ -159,6 +160,7 @@ void Simulation::hostDies(const char* how)
     m_isDown = true;
     m_auditor.hostEnded();
     m_host->die();
+    m_margins = std::make_unique<tokens::Margins>();
     restartLater();
 }
 

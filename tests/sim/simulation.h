@@ -85,6 +85,7 @@ private:
     Providers m_providers;
     DecisionBook m_decisions;
     ClientMix m_mix;
+    std::unique_ptr<tokens::Margins> m_margins; ///< what a crash loses is learned again
     std::unique_ptr<Host> m_host;
     catalog::Catalog m_catalog;
     std::vector<ledger::Pool> m_pools; ///< as the operator wants them

@@ -37,6 +37,7 @@ private Q_SLOTS:
     void usageOfNothing();
     void usageIsExact();
     void deliveredText();
+    void estimateAloneIsNoOverrun();
     void reasoningIsNeverGuessed();
     void inputOnly();
     void runningMeter();
@@ -79,6 +80,20 @@ void TestSettlement::deliveredText()
     const auto beyond = chargeForDelivered(someTerms(), delivered(words));
     QCOMPARE(beyond->outputTokens, 380); // what was delivered is charged, whatever was agreed
     QCOMPARE(beyond->kind, ledger::SettleKind::Estimated);
+}
+
+void TestSettlement::estimateAloneIsNoOverrun()
+{
+    auto terms = someTerms();
+    terms.tokenizer = "claude";
+    std::string words;
+    for (int i = 0; i < 190; ++i) {
+        words += " word";
+    }
+    const auto kept = chargeForDelivered(terms, delivered(words));
+    QCOMPARE(kept->outputTokens, 200);
+    const auto ignored = chargeForDelivered(terms, delivered(words + words));
+    QVERIFY(ignored->outputTokens >= 380);
 }
 
 void TestSettlement::reasoningIsNeverGuessed()
