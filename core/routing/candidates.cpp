@@ -269,7 +269,7 @@ void deny(Option& option, const ledger::BudgetView& view, Money needed)
     const ledger::BudgetLine* worst = nullptr;
     bool worstWaits = true;
     for (const ledger::BudgetLine& line : view.lines) {
-        if (!line.hard || (!line.frozen && line.available() >= needed)) {
+        if (!line.frozen && (!line.hard || line.available() >= needed)) {
             continue;
         }
         const bool waits = !line.frozen && line.cap.minusSaturated(line.settled) >= needed;
@@ -400,9 +400,9 @@ void fitMoney(const Frame& frame, Option& option)
         = frame.input.budget(ledger::Target{model.provider, model.name, model.tier});
     const Money most = Money::fromNano(std::numeric_limits<std::int64_t>::max());
     const Money money = view.tightest().value_or(most);
-    // A frozen pool pays for nothing, not even for a free model.
+    // A frozen pool pays for nothing, not even for a free model; nor does one that only watches.
     const bool frozen = std::any_of(view.lines.begin(), view.lines.end(),
-        [](const ledger::BudgetLine& line) { return line.hard && line.frozen; });
+        [](const ledger::BudgetLine& line) { return line.frozen; });
     const std::int64_t ceiling = frozen ? 0 : affordableCeiling(frame, option, money);
     if (ceiling < option.floor) {
         const Money needed = boundAt(frame, option, option.floor).value_or(most);

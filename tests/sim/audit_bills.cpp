@@ -67,9 +67,15 @@ const Auditor::Version* Auditor::versionOf(PoolId pool, int epoch) const
     return nullptr;
 }
 
+/// The highest cap under which anything billed in that time was granted.
 Money Auditor::capDuring(const Group& group, TimeUs fromUs, TimeUs toUs) const
 {
     Money most;
+    for (const BillLine& line : m_bills.at(group)) {
+        if (line.atUs >= fromUs && line.atUs <= toUs) {
+            fromUs = std::min(fromUs, m_holds.at(line.hold).atUs);
+        }
+    }
     for (const Version& version : m_versions.at(std::get<0>(group))) {
         const bool isMeant = version.epoch == std::get<1>(group) && version.fromUs <= toUs
             && (version.toUs == 0 || version.toUs >= fromUs);
@@ -90,6 +96,10 @@ Money Auditor::giftsDuring(const Group& group, TimeUs fromUs, TimeUs toUs) const
     }
     const Version* version = versionOf(std::get<0>(group), std::get<1>(group));
     const bool isEdited = std::get<1>(group) > 1 && version->fromUs >= fromUs;
+    // In a sliding window a top-up lasts as long as a charge: a whole number of its parts.
+    if (version->pool.window.kind == WindowKind::Sliding) {
+        fromUs -= version->pool.window.durationUs + version->pool.window.durationUs / 8;
+    }
     for (const Gift& gift : found->second) {
         if ((gift.atUs >= fromUs || isEdited) && gift.atUs <= toUs
             && (gift.isForAll || gift.value == std::get<2>(group))) {
@@ -164,9 +174,10 @@ void Auditor::checkWindow(const Group& group, TimeUs fromUs, TimeUs toUs)
         const Version* version = versionOf(std::get<0>(group), std::get<1>(group));
         fail("I2",
             fmt::format("Pool {} ({} {}, value \"{}\"): providers billed {} between {} and "
-                        "{}, the cap is {}.",
+                        "{}, the cap is {} (wording {}, call of hold {}).",
                 version->pool.name, version->pool.scope.text(), version->pool.window.text(),
-                std::get<2>(group), billed.toDecimal(), fromUs, toUs, cap.toDecimal()));
+                std::get<2>(group), billed.toDecimal(), fromUs, toUs, cap.toDecimal(),
+                std::get<1>(group), m_bills.at(group).back().hold));
     }
 }
 
@@ -211,6 +222,11 @@ void Auditor::checkSession(const Group& group)
               });
         if (isMine) {
             awake.emplace_back(hold.atUs, hold.endedUs == 0 ? ledgerNow() : hold.endedUs);
+        }
+    }
+    for (const Gift& gift : m_gifts[std::get<0>(group)]) {
+        if (gift.value == std::get<2>(group)) {
+            awake.emplace_back(gift.atUs, gift.atUs); // a top-up begins a session, too
         }
     }
     std::sort(awake.begin(), awake.end());

@@ -517,11 +517,17 @@ void Auditor::checkGrant(const Line& line, const Hold& hold)
     }
     for (const Cover& cover : hold.covers) {
         if (!charged.contains(cover.pool)) {
-            const Version* version = versionOf(cover.pool);
+            const Pool& pool = versionOf(cover.pool)->pool;
+            std::string others;
+            for (const PoolId other : charged) {
+                others += fmt::format(" {}", other.value);
+            }
             fail("I2",
-                fmt::format("Hold {} of request {} is not charged to pool {} ({} {}).", hold.id,
-                    hold.client, cover.pool.value, version->pool.scope.text(),
-                    version->pool.window.text()));
+                fmt::format(
+                    "Hold {} of request {} ({}/{}) is charged to pools{}, but not to {} ({} "
+                    "{}{}).",
+                    hold.id, hold.client, hold.provider, hold.model, others, cover.pool.value,
+                    pool.scope.text(), pool.window.text(), pool.hard ? "" : ", watch"));
         }
     }
 }

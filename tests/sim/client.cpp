@@ -5,6 +5,7 @@
 #include "core/proxy/asio.h"
 #include "tests/sim/prompts.h"
 
+#include <algorithm>
 #include <array>
 
 namespace headgate::sim {
@@ -44,6 +45,15 @@ void ClientMix::drawWho(ClientRequest& request)
         : draw == 1          ? ledger::Priority::Low
                              : ledger::Priority::Normal;
     who.tags = request.key->tags;
+    if (!m_rng.chancePermille(150)) {
+        return;
+    }
+    request.ownTag = "project:apollo";
+    const bool isOwn = std::any_of(who.tags.begin(), who.tags.end(),
+        [&](const std::string& own) { return tagKey(own) == tagKey(request.ownTag); });
+    if (!isOwn) { // a key's own tag of the same name wins
+        who.tags.push_back(request.ownTag);
+    }
 }
 
 std::shared_ptr<ClientRequest> ClientMix::next(int number)
@@ -54,6 +64,7 @@ std::shared_ptr<ClientRequest> ClientMix::next(int number)
         request->number = number;
         request->key = first.key;
         request->identity = first.identity;
+        request->ownTag = first.ownTag;
         request->name = first.name;
         request->model = first.model;
         request->maxTokens = first.maxTokens;
@@ -149,16 +160,8 @@ void ClientMix::write(ClientRequest& request, std::int64_t words, bool mayBeBad)
         head += fmt::format(
             "x-headgate-priority: {}\r\n", who.priority == ledger::Priority::High ? "high" : "low");
     }
-    // A key's own tag of the same name wins.
-    if (const std::string tag = "project:apollo"; m_rng.chancePermille(150)) {
-        head += fmt::format("x-headgate-tags: {}\r\n", tag);
-        bool isOwn = false;
-        for (const std::string& own : who.tags) {
-            isOwn = isOwn || tagKey(own) == tagKey(tag);
-        }
-        if (!isOwn) {
-            request.identity.tags.push_back(tag);
-        }
+    if (!request.ownTag.empty()) {
+        head += fmt::format("x-headgate-tags: {}\r\n", request.ownTag);
     }
     if (!request.name.empty()) {
         head += fmt::format("x-headgate-request-id: {}\r\n", request.name);

@@ -21,6 +21,7 @@ struct ClientRequest {
     int number = 0; ///< in its prompt; a repeat has the number of its own and the name of the first
     const KeyOwner* key = nullptr;
     ledger::Identity identity; ///< as the pools should see it
+    std::string ownTag; ///< that the request names itself
     std::string name; ///< x-headgate-request-id; empty: none
     std::string model;
     std::optional<std::int64_t> maxTokens;

@@ -264,10 +264,10 @@ void Providers::plan(Job& job)
     if (strikes(Fault::Cut)) {
         job.cutAt = rng.between(0, job.total);
     }
-    if (strikes(Fault::Stall)) {
+    if (job.cutAt < 0 && strikes(Fault::Stall)) {
         job.silentFrom = rng.between(0, job.total);
     }
-    if (strikes(Fault::ResetAfter)) {
+    if (job.cutAt < 0 && strikes(Fault::ResetAfter)) {
         job.silentFrom = 0;
         job.resets = true;
     }

@@ -89,7 +89,7 @@ void drawCatalog(Scenario& scenario, Rng& rng)
         provider.connectTimeoutMs = 3'000;
         provider.firstByteTimeoutMs = static_cast<int>(rng.between(5, 60)) * 1'000;
         provider.idleTimeoutMs = static_cast<int>(rng.between(3, 30)) * 1'000;
-        provider.injectUsage = rng.chancePermille(800);
+        provider.injectUsage = scenario.isCalm || rng.chancePermille(800);
         scenario.providers.push_back(provider);
     }
     scenario.models = {makeModel("alpha", "mini", 1, rng), makeModel("alpha", "large", 3, rng),

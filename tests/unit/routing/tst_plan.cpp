@@ -242,6 +242,10 @@ void TestPlan::frozen()
     scene.view.lines[0].frozen = true;
     QVERIFY(scene().outcome == Outcome::RefuseBudget);
     QVERIFY(scene().denial->reason == ledger::DenialReason::Frozen);
+    scene.view.lines[0].hard = false; // one that only watches refuses, too, once it is frozen
+    QVERIFY(scene().outcome == Outcome::RefuseBudget);
+    QVERIFY(scene().denial->reason == ledger::DenialReason::Frozen);
+    scene.view.lines[0].hard = true;
     for (catalog::Model& model : scene.catalog.models) {
         model.prices[0].input = Price();
         model.prices[0].output = Price();
