@@ -333,6 +333,7 @@ void addHistory(Verbs& verbs, CLI::App& root)
     verb(verbs, ledger, "ledger.explain", "The story of a number")
         .positional("what", "A hold's number, a request id, a pool, or POOL/VALUE")
         .show(showStory);
+    verb(verbs, ledger, "ledger.accept", "End the warning about a restored older ledger.db");
 
     auto* config = group(root, "config", "Revisions of the configuration");
     verb(verbs, config, "config.revisions", "Who changed what, newest first")

@@ -22,9 +22,10 @@ struct Meaning {
     const char* remedy;
 };
 
-Meaning meaningOf(int primary)
+Meaning meaningOf(int resultCode)
 {
-    switch (primary) {
+    // The shared index of the log cannot grow: nothing but space is asked of the disk there.
+    switch (resultCode == SQLITE_IOERR_SHMSIZE ? SQLITE_FULL : resultCode & 0xff) {
     case SQLITE_FULL:
         return {ErrorCode::Io, "the disk is full",
             "Free some space on this disk; Headgate goes on by itself."};
@@ -110,7 +111,7 @@ Result<void> applyStep(const Connection& connection, std::string_view sql, std::
 
 Error errorFor(int resultCode, std::string_view doing, std::string_view detail)
 {
-    const Meaning meaning = meaningOf(resultCode & 0xff);
+    const Meaning meaning = meaningOf(resultCode);
     return Error(meaning.code,
         fmt::format("{} failed: {} ({}, code {}).", doing, meaning.what, detail, resultCode),
         meaning.remedy);

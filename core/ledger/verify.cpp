@@ -82,7 +82,11 @@ Result<void> collectBalances(
         const auto sealed
             = connection.queryInt("SELECT value FROM meta WHERE name = 'sealed_sequence'");
         if (!sealed) {
-            return sealed.error();
+            return sealed.error().code != ErrorCode::NotFound
+                ? sealed.error()
+                : Error(ErrorCode::Corrupt,
+                    fmt::format("{} has lost a part of its meta table.", connection.path()),
+                    "Restore it from a backup.");
         }
         from = *sealed;
     }

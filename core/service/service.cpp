@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <utility>
 
@@ -29,6 +30,10 @@ constexpr std::int64_t rememberEveryTicks = 40;
 /// Learned margins are kept every half minute; what is lost is learned again.
 constexpr std::int64_t marginsEveryTicks = 120;
 constexpr std::size_t marginsBytesMax = 64 * 1024 * 1024;
+/// In config.db: the journal's length as last seen with what restores lost of it, that loss, how
+/// many restores were noticed, how many accepted.
+constexpr std::array oldLedgerCounters{
+    "ledger_sequence", "ledger_lost", "ledger_restores", "ledger_restores_accepted"};
 
 Config firstConfig(TimeUs nowUs)
 {
@@ -185,29 +190,84 @@ Result<void> Service::Impl::openLedger()
         return opened.error();
     }
     ledger = std::move(*opened);
-    if (auto done = ledger->setPools(config->pools); !done) {
+    if (auto done = noticeOldLedger(); !done) { // before anything new is written
         return done;
     }
-    return noticeOldLedger();
+    return ledger->setPools(config->pools);
 }
 
+/// config.db remembers how far the journal had come; entries that a restore lost are added to what
+/// is found, so that the sum only grows and each restore is noticed once. The warning stands, also
+/// after restarts, until the operator accepts it.
 Result<void> Service::Impl::noticeOldLedger()
 {
-    const auto seen = store->counter("ledger_sequence");
     const auto newest = ledger->journal(std::nullopt, 0, 1);
-    if (!seen || !newest) {
-        return !seen ? seen.error() : newest.error();
+    if (!newest) {
+        return newest.error();
     }
+    std::array<std::int64_t, oldLedgerCounters.size()> counted{};
+    for (std::size_t i = 0; i < counted.size(); ++i) {
+        const auto value = store->counter(oldLedgerCounters[i]);
+        if (!value) {
+            return value.error();
+        }
+        counted[i] = *value;
+    }
+    auto [seen, lost, noticed, accepted] = counted;
     const std::int64_t found = newest->empty() ? 0 : newest->front().sequence;
-    sequenceSaved = std::max(*seen, found);
-    if (found < *seen) {
+    if (found + lost < seen) {
+        oldLedger = fmt::format(
+            "ledger.db went back by {} entries to entry {}: ", seen - lost - found, found);
+        lost = seen - found;
+        ++noticed;
+        // In this order: a crash in between makes it be noticed twice, never not at all.
+        for (const auto& [name, value] :
+            {std::pair{"ledger_restores", noticed}, std::pair{"ledger_lost", lost}}) {
+            if (auto done = store->setCounter(name, value); !done) {
+                return done;
+            }
+        }
+    }
+    sequenceLost = lost;
+    sequenceSaved = std::max(seen, found + lost);
+    if (noticed > accepted) {
         oldLedger
-            = fmt::format("ledger.db went back from entry {} to {}: an older copy seems to have "
-                          "been restored, so spending since then is missing from the caps.",
-                *seen, found);
+            += "An older copy of ledger.db was restored, so spending since it was made is "
+               "missing from the caps. Put the newer file back, or book what is missing with "
+               "\"headgate pools adjust\"; then \"headgate ledger accept\" ends this warning.";
         log::warning("{}", oldLedger);
     }
     return {};
+}
+
+Result<void> Service::acceptOldLedger(const std::string& actor)
+{
+    const std::lock_guard commands(m_impl->commandMutex);
+    const auto noticed = m_impl->store->counter("ledger_restores");
+    if (!noticed) {
+        return noticed.error();
+    }
+    {
+        const std::lock_guard state(m_impl->stateMutex);
+        if (m_impl->oldLedger.empty()) {
+            return Error(ErrorCode::NotFound, "No older copy of ledger.db was noticed.");
+        }
+    }
+    // A revision of its own, so that it is known who took the responsibility.
+    auto done = m_impl->change(actor,
+        [](Config&) -> Result<std::string> { return std::string("Accept the restored ledger"); });
+    if (done) {
+        done = m_impl->store->setCounter("ledger_restores_accepted", *noticed);
+    }
+    if (done) {
+        const std::lock_guard state(m_impl->stateMutex);
+        if (m_impl->warning == m_impl->oldLedger) {
+            m_impl->warning.clear();
+        }
+        m_impl->oldLedger.clear();
+    }
+    m_impl->events->statusChanged();
+    return done;
 }
 
 Result<void> Service::Impl::openActivity()
@@ -527,12 +587,13 @@ void Service::Impl::refreshCap()
 void Service::Impl::rememberSequence()
 {
     const auto newest = ledger->journal(std::nullopt, 0, 1);
-    if (!newest || newest->empty() || newest->front().sequence <= sequenceSaved) {
+    if (!newest || newest->empty() || newest->front().sequence + sequenceLost <= sequenceSaved) {
         return;
     }
     const std::lock_guard commands(commandMutex);
-    if (store->setCounter("ledger_sequence", newest->front().sequence)) {
-        sequenceSaved = newest->front().sequence;
+    const std::int64_t reached = newest->front().sequence + sequenceLost;
+    if (store->setCounter(oldLedgerCounters.front(), reached)) {
+        sequenceSaved = reached;
     }
 }
 

@@ -233,6 +233,8 @@ public:
     /// Makes the content of an earlier revision the newest one (keys revoked since stay revoked,
     /// money is not touched). The undo of every configuration change.
     [[nodiscard]] Result<void> restoreRevision(std::int64_t revision, const std::string& actor);
+    /// Ends the standing warning about an older ledger.db; NotFound when there is none.
+    [[nodiscard]] Result<void> acceptOldLedger(const std::string& actor);
     [[nodiscard]] std::vector<RevisionInfo> revisions(int limit) const;
     /// The configuration as it was; NotFound.
     [[nodiscard]] Result<Config> configAt(std::int64_t revision) const;

@@ -109,6 +109,7 @@ struct Service::Impl {
     std::int64_t ticks = 0;
     std::int64_t sequenceSaved = 0;
     std::int64_t marginsSaved = 0; ///< changes() of what is in the file
+    std::int64_t sequenceLost = 0; ///< entries that restored older copies lacked
 
     Worker reports;
     Worker probes;

@@ -136,6 +136,14 @@ Result<void> dryRun(const VerbCall& call)
 
 // --- simulated provider, demo, revisions
 
+Result<void> acceptLedger(const VerbCall& call)
+{
+    if (auto done = call.service.acceptOldLedger(actorArg(call.args)); !done) {
+        return done;
+    }
+    return showStatus(call);
+}
+
 Result<void> showBill(const VerbCall& call)
 {
     const auto bill = call.service.simBill();
@@ -230,6 +238,7 @@ void addGeneralVerbs(VerbTable& table)
     table["policy.set"] = setPolicy;
     table["policy.rollback"] = rollBackPolicy;
     table["policy.dry-run"] = dryRun;
+    table["ledger.accept"] = acceptLedger;
     table["sim.bill"] = showBill;
     table["sim.reset"] = resetBill;
     table["demo.start"] = startDemo;

@@ -79,9 +79,10 @@ std::string Compared::text() const
 
 House::House(BillingUpstream& theUpstream)
     : upstream(theUpstream),
-      m_controlPath(home.tempPath() + QStringLiteral("/control")),
-      m_billedBefore(theUpstream.billedNano())
+      m_controlPath(home.tempPath() + QStringLiteral("/control"))
 {
+    upstream.waitUntilIdle(); // what it still produces for another home is not this one's
+    m_billedBefore = upstream.billedNano();
     control = std::make_unique<Control>(m_controlPath.toStdString());
     home.setServeVariable(QStringLiteral("LD_PRELOAD"), QStringLiteral(HEADGATE_CRASH_SHIM));
     home.setServeVariable(QString::fromLatin1(controlVariable), m_controlPath);

@@ -161,8 +161,7 @@ struct Point {
         if (!place || shared == nullptr) {
             return;
         }
-        isFull = (shared->fullPlaces >> static_cast<int>(*place) & 1) != 0
-            && (call == Call::Write || call == Call::Truncate);
+        isFull = (shared->fullPlaces >> static_cast<int>(*place) & 1) != 0 && call == Call::Write;
         kind = kindOf(*place, call);
         const std::int64_t count = ++shared->counts[kind];
         if (shared->armedKind == static_cast<std::int64_t>(kind) + 1
@@ -197,9 +196,6 @@ ssize_t noSpace()
 int truncated(int fd, off_t length)
 {
     const Point point(placeOf(fd), Call::Truncate);
-    if (point.isFull && length > 0) {
-        return static_cast<int>(noSpace());
-    }
     static const auto real = next<int (*)(int, off_t)>("ftruncate");
     const int result = real(fd, length);
     point.ended();

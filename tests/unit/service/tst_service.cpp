@@ -195,10 +195,28 @@ private Q_SLOTS:
         for (const char* end : {"", "-wal", "-shm"}) {
             std::filesystem::remove(home.path + "/ledger.db" + end);
         }
+        {
+            const auto service = opened(home);
+            QVERIFY(service);
+            QVERIFY2(service->status().warning.find("went back") != std::string::npos,
+                service->status().warning.c_str());
+            // Ten times as many entries as were lost do not make it forget.
+            for (int i = 0; i < 10; ++i) {
+                QVERIFY(service->adjustPool(PoolId{1}, {}, Money::fromCents(1), "test", "test"));
+            }
+        }
+        {
+            const auto service = opened(home);
+            QVERIFY2(service->status().warning.find("ledger accept") != std::string::npos,
+                service->status().warning.c_str());
+            QVERIFY(service->acceptOldLedger("test"));
+            QCOMPARE(text(service->status().warning), QByteArray());
+            QCOMPARE(text(service->revisions(1).front().summary),
+                QByteArray("Accept the restored ledger"));
+            QCOMPARE(service->acceptOldLedger("test").error().code, ErrorCode::NotFound);
+        }
         const auto service = opened(home);
-        QVERIFY(service);
-        QVERIFY2(service->status().warning.find("went back") != std::string::npos,
-            service->status().warning.c_str());
+        QCOMPARE(text(service->status().warning), QByteArray());
     }
 
     // --- first start
