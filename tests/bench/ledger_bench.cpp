@@ -13,9 +13,13 @@
 #include <ctime>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <random>
 #include <vector>
+
+#include <malloc.h>
+#include <unistd.h>
 
 namespace headgate::bench {
 
@@ -25,12 +29,28 @@ using namespace headgate::ledger;
 
 constexpr std::int64_t runUs = 1'500'000;
 constexpr std::int64_t peerUs = 800'000;
+/// "Each session" for a year of a small company.
+constexpr std::int64_t sessionCount = 100'000;
+/// Coprime to sessionCount: visits every session once before any twice.
+constexpr std::int64_t sessionStep = 7'919;
 
 struct Setup {
     bool powerSafe = false;
     int requesters = 1;
     int accounts = 1;
+    /// Each request belongs to one of so many sessions, in a scattered order; 0: all to one.
+    std::int64_t sessions = 0;
+    std::int64_t pairs = 0; ///< ends after so many; 0: after runUs
 };
+
+constexpr Setup setupOf(bool powerSafe, int requesters, int accounts)
+{
+    Setup setup;
+    setup.powerSafe = powerSafe;
+    setup.requesters = requesters;
+    setup.accounts = accounts;
+    return setup;
+}
 
 struct Figures {
     std::int64_t pairsPerSecond = 0; ///< hold and settle, both durable
@@ -128,7 +148,9 @@ public:
                     continue;
                 }
                 ++m_pairs;
-                if (m_clock.monotonicUs() - begunUs < runUs) {
+                const bool goesOn = m_setup.pairs == 0 ? m_clock.monotonicUs() - begunUs < runUs
+                                                       : m_requests < m_setup.pairs;
+                if (goesOn) {
                     ask(answer.who);
                 } else {
                     --alive;
@@ -165,7 +187,9 @@ private:
         ask.identity.team = "search";
         ask.identity.user = "ann";
         ask.identity.key = "laptop";
-        ask.identity.session = "s";
+        ask.identity.session = m_setup.sessions == 0
+            ? "s"
+            : fmt::format("session-{}", m_requests * sessionStep % m_setup.sessions);
         ask.target = {"sim", "small", 1};
         ask.amount = Money::fromNano(200'000);
         ask.dispatch = true;
@@ -202,6 +226,93 @@ private:
     std::int64_t m_pairs = 0;
     std::int64_t m_requests = 0;
 };
+
+/// Resident memory of this process, after what is free was given back.
+std::int64_t residentKilobytes()
+{
+    ::malloc_trim(0);
+    std::ifstream statm("/proc/self/statm");
+    std::int64_t total = 0;
+    std::int64_t resident = 0;
+    statm >> total >> resident;
+    return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+Result<std::unique_ptr<SqliteLedger>> openSessions(const std::string& path, const Clock& clock)
+{
+    LedgerOptions options;
+    options.path = path;
+    options.powerSafe = false;
+    auto ledger = SqliteLedger::open(std::move(options), clock);
+    if (!ledger) {
+        return ledger;
+    }
+    std::vector<Pool> pools = makePools(1);
+    pools.front().scope = Scope::parse("each-session").value();
+    pools.front().window = Window::parse("lifetime").value();
+    if (auto done = (*ledger)->setPools(std::move(pools)); !done) {
+        return done.error();
+    }
+    return ledger;
+}
+
+struct SessionFigures {
+    Figures one; ///< the peer: all requests in one session
+    Figures fresh; ///< each request the first of its session
+    Figures known; ///< over all sessions, which are known
+    Figures afterStart; ///< the same, after a start
+    std::int64_t startMs = 0;
+    std::int64_t startOneMs = 0; ///< the peer: with one account and as many journal lines
+    std::int64_t kilobytesUsed = 0; ///< what 100,000 accounts added while running
+    std::int64_t kilobytesAfterStart = 0;
+};
+
+Result<SessionFigures> measureSessions()
+{
+    const Folder folder;
+    const SystemClock clock;
+    SessionFigures figures;
+    Setup one = setupOf(false, 64, 1);
+    Setup known = one;
+    one.pairs = sessionCount;
+    known.sessions = sessionCount;
+    Setup fresh = known;
+    fresh.pairs = sessionCount;
+    struct Run {
+        const char* file;
+        const Setup& setup;
+        Figures& first;
+        std::int64_t& startMs;
+    };
+    for (const Run& run : {Run{"one.db", one, figures.one, figures.startOneMs},
+             Run{"sessions.db", fresh, figures.fresh, figures.startMs}}) {
+        const std::int64_t before = residentKilobytes();
+        const bool isMany = run.setup.sessions > 0;
+        {
+            auto ledger = openSessions(folder.file(run.file), clock);
+            if (!ledger) {
+                return ledger.error();
+            }
+            run.first = Requesters(**ledger, clock, run.setup).run();
+            if (isMany) {
+                figures.kilobytesUsed = residentKilobytes() - before;
+                figures.known = Requesters(**ledger, clock, known).run();
+            }
+        }
+        const std::int64_t between = residentKilobytes();
+        const std::int64_t begunUs = clock.monotonicUs();
+        auto ledger = openSessions(folder.file(run.file), clock);
+        if (!ledger) {
+            return ledger.error();
+        }
+        run.startMs = (clock.monotonicUs() - begunUs) / 1'000;
+        if (isMany) {
+            figures.kilobytesAfterStart = residentKilobytes() - between;
+            figures.afterStart = Requesters(**ledger, clock, known).run();
+        }
+    }
+    return figures;
+}
 
 Result<Figures> measure(const Setup& setup)
 {
@@ -284,13 +395,48 @@ std::string asJson(const Setup& setup, const Figures& ours, std::int64_t plain)
         tenths(ours.operationsPerCommitTenths));
 }
 
+std::string sessionsAsText(const SessionFigures& figures)
+{
+    std::string text = fmt::format("\n{} sessions, each with an account; 64 requesters, "
+                                   "process-safe\n{:<44} {:>10} {:>9} {:>9} {:>9}\n",
+        sessionCount, "", "pairs/s", "p50 us", "p99 us", "cpu us");
+    for (const auto& [name, row] : {std::pair{"one session (the peer)", figures.one},
+             std::pair{"first request of every session", figures.fresh},
+             std::pair{"again, over all of them", figures.known},
+             std::pair{"after a start, over all of them", figures.afterStart}}) {
+        text += fmt::format("{:<44} {:>10} {:>9} {:>9} {:>9}\n", name, row.pairsPerSecond,
+            row.reserveP50Us, row.reserveP99Us, tenths(row.cpuNsPerPair / 100));
+    }
+    return text
+        + fmt::format("start: {} ms ({} ms with one account and as many requests)\n"
+                      "memory added: {} kB while running, {} kB after a start\n",
+            figures.startMs, figures.startOneMs, figures.kilobytesUsed,
+            figures.kilobytesAfterStart);
+}
+
+std::string sessionsAsJson(const SessionFigures& figures)
+{
+    const auto row = [](const Figures& of) {
+        return fmt::format(
+            R"({{"pairs_per_second":{},"reserve_p50_us":{},"reserve_p99_us":{},"cpu_ns_per_pair":{}}})",
+            of.pairsPerSecond, of.reserveP50Us, of.reserveP99Us, of.cpuNsPerPair);
+    };
+    return fmt::format(R"({{"sessions":{},"one":{},"fresh":{},"known":{},"after_start":{},)"
+                       R"("start_ms":{},"start_one_ms":{},"kilobytes_used":{},)"
+                       R"("kilobytes_after_start":{}}})",
+        sessionCount, row(figures.one), row(figures.fresh), row(figures.known),
+        row(figures.afterStart), figures.startMs, figures.startOneMs, figures.kilobytesUsed,
+        figures.kilobytesAfterStart);
+}
+
 } // namespace
 
 int runLedgerBench(bool json)
 {
-    constexpr std::array setups{Setup{false, 1, 1}, Setup{false, 16, 1}, Setup{false, 256, 1},
-        Setup{true, 1, 1}, Setup{true, 16, 1}, Setup{true, 256, 1}, Setup{false, 64, 1},
-        Setup{false, 64, 4}, Setup{false, 64, 8}};
+    constexpr std::array setups{setupOf(false, 1, 1), setupOf(false, 16, 1), setupOf(false, 256, 1),
+        setupOf(true, 1, 1), setupOf(true, 16, 1), setupOf(true, 256, 1), setupOf(false, 64, 1),
+        setupOf(false, 64, 4), setupOf(false, 64, 8), setupOf(true, 64, 1), setupOf(true, 64, 4),
+        setupOf(true, 64, 8)};
     if (!json) {
         fmt::print(
             "Hold and settle, both durable; plain: SQLite inserting one row an operation in "
@@ -313,8 +459,15 @@ int runLedgerBench(bool json)
             fmt::print("{}", asText(setup, *ours, *plain));
         }
     }
+    const auto sessions = measureSessions();
+    if (!sessions) {
+        fmt::print(stderr, "{}\n", sessions.error().text());
+        return 1;
+    }
     if (json) {
-        fmt::print("{{\"ledger\":[{}]}}\n", rows);
+        fmt::print("{{\"ledger\":[{}],\"sessions\":{}}}\n", rows, sessionsAsJson(*sessions));
+    } else {
+        fmt::print("{}", sessionsAsText(*sessions));
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 // Durable reservations a second and their latency, beside plain SQLite doing the same commits.
-// Runs some 25 seconds on the calling thread and its own; touches only a temporary folder.
+// Runs some 50 seconds on the calling thread and its own; touches only a temporary folder.
 
 namespace headgate::bench {
 
