@@ -91,6 +91,8 @@ Result<Span> Books::spanOf(PoolEntry& entry, TimeUs at) const
     }
     const auto span = windowAt(entry.pool, at, entry.span.startUs);
     if (span) {
+        const bool isNext = entry.span.endUs != 0 && entry.span.startUs != (*span).startUs;
+        m_rollAtUs = isNext ? 0 : m_rollAtUs; // also when a reader was the first to see it
         entry.span = *span;
     }
     return span;
@@ -223,10 +225,10 @@ Decision Books::reserve(const Ask& ask)
     if (const HoldRecord* known = findRepeated(ask)) {
         return repeated(*known, ask);
     }
-    if (const auto rolled = rollOver(); !rolled) {
+    const TimeUs at = nextTime(); // one time for all: no window may end in between
+    if (const auto rolled = rollOver(at); !rolled) {
         return unavailable(ask, rolled.error().text());
     }
-    const TimeUs at = nextTime();
     auto candidates = gather(ask, at);
     if (!candidates) {
         return unavailable(ask, candidates.error().text());
@@ -405,7 +407,8 @@ Result<Settled> Books::endHold(HoldRecord& hold, const Ending& ending)
             return Error(ErrorCode::OutOfRange, "The charge does not fit into an amount of money.");
         }
     }
-    if (const auto rolled = rollOver(); !rolled) {
+    const TimeUs now = nextTime();
+    if (const auto rolled = rollOver(now); !rolled) {
         // What has happened is recorded all the same: in the window that the hold was made in.
         log::warning("Holds stay in an ended window for now: {}", rolled.error().text());
     }
@@ -414,7 +417,7 @@ Result<Settled> Books::endHold(HoldRecord& hold, const Ending& ending)
     for (Account* account : hold.accounts) {
         bringUpToDate(*account, hold.overrun ? Freshness::Exactly : Freshness::Roughly);
     }
-    const TimeUs at = nextTime();
+    const TimeUs at = m_lastAtUs == now ? now : nextTime(); // after those lines
     for (Account* account : hold.accounts) {
         touch(*account);
         HEADGATE_CHECK(account->balance.held >= amount && account->openHolds > 0);

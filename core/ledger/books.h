@@ -186,7 +186,7 @@ private:
         const Account& account, Money left, Money limit, Money spent) const;
     [[nodiscard]] static std::string whereOf(const Account& account);
 
-    [[nodiscard]] Result<void> rollOver();
+    [[nodiscard]] Result<void> rollOver(TimeUs at);
     [[nodiscard]] Result<void> moveHold(
         HoldRecord& hold, std::size_t place, const AccountKey& key, const char* reason);
     [[nodiscard]] std::map<AccountKey, Money> heldOfEndedWindows(TimeUs at) const;
@@ -258,7 +258,7 @@ private:
     std::deque<std::pair<std::int64_t, HoldId>> m_heldSince; ///< monotonic time of the grant
     std::map<std::vector<std::int64_t>, std::int64_t> m_sets;
     /// The first end of a window that open holds stand in; not after it.
-    TimeUs m_rollAtUs = std::numeric_limits<TimeUs>::max();
+    mutable TimeUs m_rollAtUs = std::numeric_limits<TimeUs>::max();
     std::int64_t m_openHolds = 0;
     Money m_heldTotal; ///< each open hold once
 

@@ -227,10 +227,10 @@ Result<void> Books::setPools(std::vector<Pool> wanted)
         }
     }
     m_rollAtUs = 0; // whatever changes: look at all open holds again
-    if (auto done = rollOver(); !done) {
+    const TimeUs at = nextTime();
+    if (auto done = rollOver(at); !done) {
         return done;
     }
-    const TimeUs at = nextTime();
     for (const Pool& pool : wanted) {
         if (auto done = applyPool(pool, at); !done) {
             return done;
@@ -281,10 +281,11 @@ Result<Books::Account*> Books::accountToCorrect(const Adjustment& adjustment)
         return invalid(pool, "the name of the account is too long");
     }
     const std::string value = pool.scope.each ? adjustment.value : accountValue(pool, {}, {});
-    if (auto rolled = rollOver(); !rolled) {
+    const TimeUs at = nextTime();
+    if (auto rolled = rollOver(at); !rolled) {
         return rolled.error();
     }
-    const auto account = openCurrent(**entry, value, nextTime());
+    const auto account = openCurrent(**entry, value, at);
     if (account) {
         bringUpToDate(**account, Freshness::Exactly);
         touch(**account);

@@ -233,9 +233,8 @@ void Books::addCharge(Account& account, Money charge, TimeUs at)
 
 /// Money that is still held when a window ends may be billed in the next one, so it counts there:
 /// the old window is safe, because nothing is granted in it any more.
-Result<void> Books::rollOver()
+Result<void> Books::rollOver(TimeUs at)
 {
-    const TimeUs at = currentTime();
     if (at < m_rollAtUs) {
         return {};
     }
@@ -335,7 +334,7 @@ bool Books::isUpkeepDue() const
 Result<void> Books::upkeep()
 {
     const std::scoped_lock lock(m_mutex);
-    return rollOver();
+    return rollOver(currentTime());
 }
 
 // --- ended accounts

@@ -51,14 +51,16 @@ constexpr const char* liveAccounts = "(SELECT * FROM account WHERE archived = 0 
 
 /// The parts of a sliding window add up to its balance.
 constexpr const char* slotsSql = R"sql(
-SELECT account.id, pool.name, account.value, account.settled, account.topped_up,
-    ifnull(sums.settled, 0), ifnull(sums.topped_up, 0)
-FROM {} AS account JOIN pool ON pool.id = pool_id LEFT JOIN (
-    SELECT account_id, sum(settled) AS settled, sum(topped_up) AS topped_up FROM account_slot
-    GROUP BY account_id) AS sums ON sums.account_id = account.id
-WHERE pool.period LIKE 'sliding:%' AND pool.scope <> 'request' AND window_start_us = 0
-    AND (account.settled <> ifnull(sums.settled, 0)
-        OR account.topped_up <> ifnull(sums.topped_up, 0))
+SELECT * FROM (
+    SELECT account.id, pool.name, account.value, account.settled AS settled,
+        account.topped_up AS topped_up,
+        (SELECT ifnull(sum(s.settled), 0) FROM account_slot AS s
+            WHERE s.account_id = account.id) AS slots_settled,
+        (SELECT ifnull(sum(s.topped_up), 0) FROM account_slot AS s
+            WHERE s.account_id = account.id) AS slots_topped_up
+    FROM {} AS account JOIN pool ON pool.id = pool_id
+    WHERE pool.period LIKE 'sliding:%' AND pool.scope <> 'request' AND window_start_us = 0)
+WHERE settled <> slots_settled OR topped_up <> slots_topped_up
 LIMIT ?1)sql";
 
 constexpr const char* archivedSql = R"sql(

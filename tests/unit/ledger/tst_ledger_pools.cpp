@@ -227,6 +227,23 @@ private Q_SLOTS:
         QCOMPARE(spend("1"), "granted");
     }
 
+    /// A reader saw the new window while the clock was wrong: windows never go back, so that is
+    /// where the open hold counts from then on.
+    void aWindowThatOnlyAReaderSawHasBegun()
+    {
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "hour", "5")}));
+        Ask ask = makeAsk("late", usd("5"));
+        ask.dispatch = true;
+        const HoldId late = holdOf(reserve(*m_ledger, ask));
+        m_clock->stepWallUs(usPerHour);
+        QCOMPARE(*m_ledger->view(ask.identity, ask.target).tightest(), Money());
+        m_clock->stepWallUs(-usPerHour);
+        QCOMPARE(spend("0.1"), "in_flight");
+        QVERIFY(settle(*m_ledger, {late, SettleKind::Exact, usd("4")}));
+        QCOMPARE(spend("1.1"), "cap_reached");
+        QCOMPARE(spend("1"), "granted");
+    }
+
     void aRestartAfterTheEndChargesTheNewWindow()
     {
         QVERIFY(m_ledger->setPools({makePool(1, "org", "hour", "5")}));
