@@ -306,15 +306,16 @@ Result<void> Books::topUp(const Adjustment& adjustment)
     Account& account = **found;
     const Pool& pool = account.pool->pool;
     const auto toppedUp = account.balance.toppedUp.plus(adjustment.amount);
-    if (!toppedUp || !pool.cap.plus(*toppedUp)) {
+    const Money sum = toppedUp ? *toppedUp : Money();
+    if (!toppedUp || !pool.cap.plus(sum)) {
         return Error(ErrorCode::OutOfRange, "Cap and top-ups do not fit into an amount of money.");
     }
-    if (toppedUp->isNegative()) {
+    if (sum.isNegative()) {
         return Error(ErrorCode::InvalidArgument,
             fmt::format("Pool \"{}\" was topped up by {}: no more than that can be taken back.",
                 pool.name, account.balance.toppedUp.toDisplay()));
     }
-    account.balance.toppedUp = *toppedUp;
+    account.balance.toppedUp = sum;
     account.mayExceed
         = account.mayExceed || adjustment.amount.isNegative(); // what was spent of it stays spent
     EntryRow& line = addEntry(EntryKind::TopUp, nextTime());
