@@ -181,6 +181,51 @@ void Auditor::checkWindow(const Group& group, TimeUs fromUs, TimeUs toUs)
     }
 }
 
+/// I1 by the bills: what was billed since the pool's present window began, under whatever wording,
+/// and what is set aside now leave room for a new hold; neither an edit nor the end of a window
+/// makes money reappear.
+void Auditor::checkGrantAgainstBills(const Account& one, const Pool& pool, const Hold& hold)
+{
+    TimeUs from = std::numeric_limits<TimeUs>::min();
+    if (pool.scope.kind == ScopeKind::Request || pool.window.kind == WindowKind::Request
+        || pool.window.kind == WindowKind::Bucket || pool.window.kind == WindowKind::Session) {
+        return;
+    }
+    if (pool.window.kind == WindowKind::Fixed) {
+        from = ownWindowStart(pool, m_lastAtUs);
+    } else if (pool.window.kind == WindowKind::Sliding) {
+        from = m_lastAtUs - pool.window.durationUs + 1;
+    }
+    Money used;
+    for (const auto& [id, other] : m_holds) {
+        const bool isCovered = std::any_of(other.covers.begin(), other.covers.end(),
+            [&](const Cover& cover) { return cover.pool == one.pool && cover.value == one.value; });
+        if (isCovered && other.endedUs == 0) {
+            used = used.plusSaturated(other.amount);
+        }
+    }
+    for (const auto& [group, lines] : m_bills) {
+        if (std::get<0>(group) != one.pool || std::get<2>(group) != one.value) {
+            continue;
+        }
+        for (const BillLine& line : lines) {
+            const bool isOpen = m_holds.at(line.hold).endedUs == 0;
+            used = line.atUs >= from && !isOpen ? used.plusSaturated(line.amount) : used;
+        }
+    }
+    Money limit = pool.cap;
+    for (const Gift& gift : m_gifts[one.pool]) {
+        limit = gift.isForAll || gift.value == one.value ? limit.plusSaturated(gift.amount) : limit;
+    }
+    if (used > limit) {
+        fail("I1",
+            fmt::format("Hold {} of {} is granted by {} ({} {}), where {} are billed or held "
+                        "since {} and the cap is {}.",
+                hold.id, hold.amount.toDecimal(), pool.name, pool.scope.text(), pool.window.text(),
+                used.toDecimal(), from, limit.toDecimal()));
+    }
+}
+
 /// A bucket that is full at first: what it holds, plus what flows in, is never exceeded.
 void Auditor::checkBucket(const Group& group)
 {

@@ -487,6 +487,9 @@ void Auditor::checkGrant(const Line& line, const Hold& hold)
         const Account& one = *account(id);
         charged.insert(one.pool);
         const Version* version = versionOf(one.pool);
+        if (version != nullptr && version->pool.hard) {
+            checkGrantAgainstBills(one, version->pool, hold);
+        }
         if (version == nullptr || !version->pool.hard || !isPlain(version->pool)) {
             continue;
         }

@@ -133,6 +133,7 @@ private:
     void applyHold(const Line& line);
     void applyEnd(const Line& line);
     void checkGrant(const Line& line, const Hold& hold);
+    void checkGrantAgainstBills(const Account& one, const ledger::Pool& pool, const Hold& hold);
     [[nodiscard]] std::vector<std::int64_t> accountsOf(std::int64_t set);
     [[nodiscard]] Account* account(std::int64_t id);
     void readHold(Hold& hold);

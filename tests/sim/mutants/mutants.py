@@ -58,8 +58,9 @@ MUTANTS = [
            "found->second->row.state == HoldState::Held) {\n            expired",
            "found->second->isOpen()) {\n            expired"),
     Mutant("overrun-cut-to-hold", "a charge above its hold is lost", "core/ledger/books.cpp",
-           "    hold.row.charged = ending.charged;",
-           "    hold.row.charged = std::min(ending.charged, amount);"),
+           "        return endHold(hold, {HoldState::Settled, settle.actual, {}});",
+           "        return endHold(\n"
+           "            hold, {HoldState::Settled, std::min(settle.actual, hold.row.amount), {}});"),
     Mutant("window-reset-races-settle", "a window's end forgets what is held",
            "core/ledger/books_windows.cpp",
            "            if (account.key.windowStartUs == (*span).startUs) {\n                continue;",
@@ -68,6 +69,32 @@ MUTANTS = [
     Mutant("edit-zeroes-usage", "an edit of a limit zeroes usage", "core/ledger/books_edits.cpp",
            "carryTo(**account, std::max(used.settled, (*account)->balance.settled));",
            "carryTo(**account, (*account)->balance.settled);"),
+    Mutant("cap-edit-zeroes-usage", "an edit of a limit zeroes usage", "core/ledger/books_edits.cpp",
+           "    if (!isRewindowed) {\n",
+           "    if (!isRewindowed && entry.pool.cap != edit.old.cap) {\n"
+           "        for (const auto& [key, account] : m_accounts) {\n"
+           "            if (account->pool == &entry && account->balance.settled > Money()) {\n"
+           "                touch(*account);\n"
+           "                EntryRow& line = addEntry(EntryKind::Adjust, nextTime());\n"
+           "                line.setId = internSet({account.get()});\n"
+           "                line.carry = true;\n"
+           "                line.settled = Money().minusSaturated(account->balance.settled);\n"
+           "                account->balance.settled = Money();\n"
+           "            }\n"
+           "        }\n"
+           "    }\n"
+           "    if (!isRewindowed) {\n"),
+    # --- windows without a calendar
+    Mutant("sliding-leaves-early", "sliding expiry too early", "core/ledger/windows.cpp",
+           "return startUs + slotLengthUs(window) + window.durationUs;",
+           "return startUs + slotLengthUs(window) + window.durationUs / 2;"),
+    Mutant("bucket-refills-double", "a bucket refills twice as fast", "core/ledger/windows.cpp",
+           "= Wide{window.bucketRefillPerHour.nano()} * (refill.anchorUs - state.anchorUs)",
+           "= Wide{2} * window.bucketRefillPerHour.nano() * (refill.anchorUs - state.anchorUs)"),
+    Mutant("session-ends-while-held", "a session ends while a call is under way",
+           "core/ledger/windows.cpp",
+           "return !hasOpenHolds && at - lastUseUs >= window.durationUs;",
+           "return at - lastUseUs >= window.durationUs;"),
     # --- commit and recovery
     Mutant("answer-without-commit", "the commit's result ignored", "core/ledger/engine.cpp",
            "    if (!written) {\n        m_books.rollback();\n        storeFailed(written.error());\n"
@@ -82,6 +109,9 @@ MUTANTS = [
            "core/ledger/engine.cpp",
            "        if (mustHappen(one.op)) {\n            m_retained.push_back(std::move(one.op));",
            "        if (mustHappen(one.op)) {\n            refuse(one.op, why);"),
+    Mutant("owed-settles-kept", "settle twice", "core/ledger/engine.cpp",
+           "std::deque<LedgerOp> owed = std::exchange(m_retained, {});",
+           "std::deque<LedgerOp> owed = m_retained;"),
     # --- the Exchange
     Mutant("ceiling-not-written", "output ceiling not written upstream", "core/proxy/exchange.cpp",
            "    if (m_plan.outputCeiling > 0) {\n        edits.outputCeiling",

@@ -25,7 +25,7 @@ from mutants import MUTANTS  # noqa: E402
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 SIMULATOR = "headgate-sim"
-SEED_SECONDS_MAX = 120
+SEED_SECONDS_MAX = 30
 COMPILE_SECONDS_MAX = 400
 
 
@@ -138,26 +138,39 @@ def run_seed(program, seed):
     return invariant_of(done.stdout + done.stderr) if done.returncode != 0 else None
 
 
-def first_broken(program, seeds):
+class Sound:
+    """What the program without a bug says to a seed: one that breaks it too shows nothing."""
+
+    def __init__(self, program):
+        self.program = program
+        self.known = {}
+        self.lock = threading.Lock()
+
+    def passes(self, seed):
+        with self.lock:
+            if seed not in self.known:
+                self.known[seed] = run_seed(self.program, seed) is None
+            return self.known[seed]
+
+
+def first_broken(program, seeds, sound):
     for seed in range(1, seeds + 1 if program.name == SIMULATOR else 2):
         broke = run_seed(program, seed)
-        if broke is not None:
+        if broke is not None and sound.passes(seed):
             return seed, broke
     return None, None
 
 
-def check(mutant, tools, options):
+def check(mutant, tools, options, sound):
     folder = tools.folder / "mutants" / mutant.name
     begun = time.monotonic()
     result = {"mutant": mutant, "seed": None, "broke": "", "problem": ""}
     try:
         program = build(mutant, tools, folder)
         result["built_s"] = time.monotonic() - begun
-        result["seed"], result["broke"] = first_broken(program, options.seeds)
+        result["seed"], result["broke"] = first_broken(program, options.seeds, sound)
         if result["seed"] is None:
             result["problem"] = f"SURVIVED {options.seeds} seeds"
-        elif (sound := run_seed(tools.program, result["seed"])) is not None:
-            result["problem"] = f"seed {result['seed']} breaks without the bug too: {sound}"
     except (Failure, subprocess.TimeoutExpired) as error:
         result["problem"] = str(error)
     finally:
@@ -189,11 +202,12 @@ def main():
     options = parser.parse_args()
     chosen = [m for m in MUTANTS if not options.only or m.name in options.only]
     tools = Build((SOURCE / options.build).resolve(), options.program)
+    sound = Sound(tools.program)
     begun = time.monotonic()
     lock = threading.Lock()
 
     def one(mutant):
-        result = check(mutant, tools, options)
+        result = check(mutant, tools, options, sound)
         with lock:
             text = f"seed {result['seed']}: {result['broke']}" if not result["problem"] \
                 else result["problem"]
@@ -205,6 +219,9 @@ def main():
     if options.table:
         pathlib.Path(options.table).write_text(table(results))
     bad = [result for result in results if result["problem"]]
+    unsound = sorted(seed for seed, passes in sound.known.items() if not passes)
+    if unsound:
+        print(f"seeds that break without a bug, not counted: {unsound}")
     print(f"{len(results) - len(bad)} caught, {len(bad)} not caught, "
           f"{time.monotonic() - begun:.0f} s")
     return 1 if bad or not results else 0
