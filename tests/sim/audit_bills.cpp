@@ -187,14 +187,8 @@ void Auditor::checkWindow(const Group& group, TimeUs fromUs, TimeUs toUs)
 void Auditor::checkGrantAgainstBills(const Account& one, const Pool& pool, const Hold& hold)
 {
     TimeUs from = std::numeric_limits<TimeUs>::min();
-    if (pool.scope.kind == ScopeKind::Request || pool.window.kind == WindowKind::Request
-        || pool.window.kind == WindowKind::Bucket || pool.window.kind == WindowKind::Session) {
+    if (pool.scope.kind == ScopeKind::Request || pool.window.kind == WindowKind::Request) {
         return;
-    }
-    if (pool.window.kind == WindowKind::Fixed) {
-        from = ownWindowStart(pool, m_lastAtUs);
-    } else if (pool.window.kind == WindowKind::Sliding) {
-        from = m_lastAtUs - pool.window.durationUs + 1;
     }
     Money used;
     for (const auto& [id, other] : m_holds) {
@@ -203,6 +197,19 @@ void Auditor::checkGrantAgainstBills(const Account& one, const Pool& pool, const
         if (isCovered && other.endedUs == 0) {
             used = used.plusSaturated(other.amount);
         }
+    }
+    if (used > one.held) {
+        fail("I1",
+            fmt::format("Hold {} is granted by {} ({}), which counts {} as held, but {} are.",
+                hold.id, pool.name, pool.window.text(), one.held.toDecimal(), used.toDecimal()));
+    }
+    if (pool.window.kind == WindowKind::Bucket || pool.window.kind == WindowKind::Session) {
+        return;
+    }
+    if (pool.window.kind == WindowKind::Fixed) {
+        from = ownWindowStart(pool, m_lastAtUs);
+    } else if (pool.window.kind == WindowKind::Sliding) {
+        from = m_lastAtUs - pool.window.durationUs + 1;
     }
     for (const auto& [group, lines] : m_bills) {
         if (std::get<0>(group) != one.pool || std::get<2>(group) != one.value) {

@@ -21,6 +21,7 @@ struct Auditor::Line {
     TimeUs atUs = 0;
     EntryKind kind = EntryKind::Hold;
     bool isCarry = false;
+    bool isExpiry = false; ///< a hold that nobody ended in time
     std::int64_t hold = 0;
     std::int64_t set = 0;
     std::int64_t held = 0;
@@ -239,8 +240,8 @@ bool Auditor::open()
         statement = std::move(*prepared);
     };
     prepare(m_newLines,
-        "SELECT seq, at_us, kind, carry, hold_id, set_id, held_delta, settled_delta, topped_delta "
-        "FROM entry WHERE seq > ?1 ORDER BY seq");
+        "SELECT seq, at_us, kind, carry, hold_id, set_id, held_delta, settled_delta, topped_delta, "
+        "reason = 'never dispatched in time' FROM entry WHERE seq > ?1 ORDER BY seq");
     prepare(m_members, "SELECT account_id FROM account_set_member WHERE set_id = ?1 ORDER BY 1");
     prepare(m_account, "SELECT pool_id, value, window_start_us FROM account WHERE id = ?1");
     prepare(m_hold, "SELECT request_id, amount, provider, model FROM hold WHERE id = ?1");
@@ -317,6 +318,7 @@ void Auditor::readNewLines()
         line.held = m_newLines.columnInt(6);
         line.settled = m_newLines.columnInt(7);
         line.toppedUp = m_newLines.columnInt(8);
+        line.isExpiry = m_newLines.columnInt(9) != 0;
         lines.push_back(line);
     }
     for (const Line& line : lines) {
@@ -389,11 +391,32 @@ Auditor::Account* Auditor::account(std::int64_t id)
     return &place->second;
 }
 
+/// A bucket never takes back more than its rate gives in the time since the last time it did.
+void Auditor::checkRefill(Account& one, const Line& line)
+{
+    const Version* version = versionOf(one.pool);
+    if (line.kind == ledger::EntryKind::Refill && one.refilledUs != 0 && version->epoch == 1) {
+        __extension__ typedef __int128 Wide;
+        const Wide most = static_cast<Wide>(line.atUs - one.refilledUs + usPerMs)
+            * version->pool.window.bucketRefillPerHour.nano();
+        if (static_cast<Wide>(-line.settled) * usPerHour > most) {
+            fail("I1",
+                fmt::format("Pool {} ({}) takes back {} nano-dollars after {} us.",
+                    version->pool.name, version->pool.window.text(), -line.settled,
+                    line.atUs - one.refilledUs));
+        }
+    }
+    if (line.kind == ledger::EntryKind::Refill || one.refilledUs == 0) {
+        one.refilledUs = line.atUs;
+    }
+}
+
 void Auditor::applyToAccounts(const Line& line)
 {
     const bool isEdit = line.kind == EntryKind::Adjust || line.kind == EntryKind::TopUp;
     for (const std::int64_t id : accountsOf(line.set)) {
         Account& one = *account(id);
+        checkRefill(one, line);
         one.held = Money::fromNano(one.held.nano() + line.held);
         one.settled = Money::fromNano(one.settled.nano() + line.settled);
         one.toppedUp = Money::fromNano(one.toppedUp.nano() + line.toppedUp);
@@ -561,7 +584,14 @@ void Auditor::applyEnd(const Line& line)
         fail("I3",
             fmt::format("Hold {} was released although its bytes reached a provider.", hold.id));
     }
-    if (wasSent && hold.billed > hold.charged && !call->second.ignoresMax) {
+    if (line.isExpiry) {
+        fail("I8",
+            fmt::format(
+                "Hold {} of request {} outlived it: only time ended it.", hold.id, hold.client));
+    }
+    // Usage that is known is booked as it is, also above the hold.
+    const bool isKnown = line.kind == EntryKind::Settle;
+    if (wasSent && hold.billed > hold.charged && (isKnown || !call->second.ignoresMax)) {
         fail("I3",
             fmt::format("Hold {} of request {} ended {} with {}, but {} was billed.", hold.id,
                 hold.client, ledger::entryKindName(line.kind), hold.charged.toDecimal(),

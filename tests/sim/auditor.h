@@ -101,6 +101,7 @@ private:
         Money settled;
         Money held;
         Money toppedUp;
+        TimeUs refilledUs = 0; ///< buckets: the line of the last refill, or the first of all
         bool mayExceed = false; ///< an overrun, adjustment, edit explains a balance above the cap
     };
     /// One wording of a pool, as long as it was in force.
@@ -133,6 +134,7 @@ private:
     void applyHold(const Line& line);
     void applyEnd(const Line& line);
     void checkGrant(const Line& line, const Hold& hold);
+    void checkRefill(Account& one, const Line& line);
     void checkGrantAgainstBills(const Account& one, const ledger::Pool& pool, const Hold& hold);
     [[nodiscard]] std::vector<std::int64_t> accountsOf(std::int64_t set);
     [[nodiscard]] Account* account(std::int64_t id);

@@ -142,8 +142,9 @@ MUTANTS = [
            "const bool providerMayGoOn = m_timedOut || m_drainExpired || m_shutdown;",
            "const bool providerMayGoOn = false;"),
     # --- the plan
-    Mutant("margin-dropped", "input counted without its margin", "core/routing/facts.cpp",
-           "        total.atMost += part.atMost;", "        total.atMost += part.tokens;"),
+    Mutant("margin-dropped", "input counted without its margin", "core/proxy/exchange.cpp",
+           "return {count.tokens, m_margins->inputAtMost(model.id(), count, isPlain(count))};",
+           "return {count.tokens, count.tokens};"),
     Mutant("choices-not-multiplied", "n answers held as one", "core/routing/candidates.cpp",
            "option.candidate.inputTokens, choices * ceiling,",
            "option.candidate.inputTokens, ceiling,"),
