@@ -298,6 +298,21 @@ void addPolicy(Verbs& verbs, CLI::App& root)
         .positional("revision", "Its number", readCount);
 }
 
+void addSettings(Verbs& verbs, CLI::App& root)
+{
+    auto* settings = group(root, "settings", "What holds for everything");
+    verb(verbs, settings, "settings.show", "All settings, as JSON")
+        .show([](const boost::json::object& row) { return showJson(row); });
+    verb(verbs, settings, "settings.set", "Change some of them")
+        .option("--loops", "on or off: stop agents that go round in circles")
+        .option(
+            "--loop-repeats", "Answers to the same request of a session (default 20)", readCount)
+        .option("--loop-within", "Within so many seconds (default 120)", readCount)
+        .option("--loop-tool-calls", "The same tool call in a row (default 8)", readCount)
+        .option("--loop-without-session", "on or off: also requests that name no session")
+        .show([](const boost::json::object& row) { return showJson(row); });
+}
+
 void addHistory(Verbs& verbs, CLI::App& root)
 {
     auto* decisions = group(root, "decisions", "What was decided, and why");
@@ -377,6 +392,7 @@ std::vector<std::unique_ptr<Command>> addVerbs(CLI::App& root)
     addProviders(verbs, root);
     addModels(verbs, root);
     addPolicy(verbs, root);
+    addSettings(verbs, root);
     addHistory(verbs, root);
     addLocal(verbs, root);
     return verbs;

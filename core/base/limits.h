@@ -56,6 +56,14 @@ inline constexpr std::size_t toolsMax = 2'000;
 // --- routing
 /// Models with learned margins: some 33 KB each at most, 67 MB in all; catalogs have dozens.
 inline constexpr std::size_t marginModelsMax = 2'000;
+/// Sessions that the loop detector watches, the least recently used forgotten first: with the two
+/// below some 13 MB at the default of 20 repeats.
+inline constexpr std::size_t loopSessionsMax = 8'192;
+/// Different requests remembered of each: an agent that goes round in a circle of more than eight
+/// steps changes its conversation on the way.
+inline constexpr std::size_t loopRequestsPerSessionMax = 8;
+/// Upper end of what an operator may set.
+inline constexpr int loopRepeatsMax = 1'000;
 
 // --- ledger
 inline constexpr std::size_t ledgerQueueMax = 65'536;

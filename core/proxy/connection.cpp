@@ -335,8 +335,8 @@ asio::awaitable<void> Connection::chat(
         co_return;
     }
     ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
-        shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs,
-        shared.margins};
+        shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
+        &shared.loops, shared.onAlert};
     ExchangeRequest request{
         parser.head(), std::move(parser.body()), admission.key, now, shared.clock.monotonicUs()};
     const bool refused = co_await runExchange(std::move(env), std::move(request), *this);

@@ -118,6 +118,7 @@ private:
     [[nodiscard]] bool read();
     [[nodiscard]] bool claimName();
     void know();
+    [[nodiscard]] bool goesInCircles();
     [[nodiscard]] bool isAuto() const { return m_chat.model.rfind("auto", 0) == 0; }
 
     // plan and hold
@@ -173,6 +174,7 @@ private:
     std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
     std::optional<bool> m_plain; ///< the text is nearly all ASCII; empty: nobody asked yet
     std::shared_ptr<const tokens::MarginTable> m_margins; ///< of this plan; null: none learned
+    LoopDetector::Watch m_watch;
     std::string m_name; ///< the client's own id for this request, scoped by key; may be empty
     std::string m_ledgerId;
     std::optional<wire::RefusalReply> m_repeated; ///< what the first request of this name was told
@@ -343,6 +345,31 @@ void Exchange::know()
     m_decision.priority = priorityName(m_identity.priority);
     m_decision.task = routing::taskTypeName(m_facts.task);
     m_decision.difficulty = m_facts.difficulty;
+}
+
+bool Exchange::goesInCircles()
+{
+    if (m_env.loops == nullptr) {
+        return false;
+    }
+    const auto place = fmt::format("{}/{}", m_request.key.id.value, m_identity.session);
+    auto asked = m_env.loops->ask(
+        m_config.loops, place, !m_identity.session.empty(), m_chat, m_request.atMonotonicUs);
+    m_watch = std::move(asked.watch);
+    if (!asked.found) {
+        return false;
+    }
+    Refusal refusal;
+    refusal.kind = RefusalKind::LoopDetected;
+    refusal.message = asked.found->text;
+    if (asked.found->first && m_env.onAlert) {
+        m_env.onAlert(fmt::format("Loop stopped: key \"{}\"{}. {}", m_request.key.name,
+            m_identity.session.empty() ? std::string()
+                                       : ", session \"" + printable(m_identity.session, 64) + "\"",
+            refusal.message));
+    }
+    m_refusal = std::move(refusal);
+    return true;
 }
 
 // --- plan and hold
@@ -1063,7 +1090,8 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
     if (m_decision.status == Status::Ok) { // not decided otherwise before
         const bool provider = refusal.kind == RefusalKind::UpstreamFailed
             || refusal.kind == RefusalKind::UpstreamTimeout;
-        setFailure(budget ? Status::Refused : (provider ? Status::Failed : Status::Rejected),
+        const bool refused = budget || refusal.kind == RefusalKind::LoopDetected;
+        setFailure(refused ? Status::Refused : (provider ? Status::Failed : Status::Rejected),
             written.status, refusal.message);
     }
     if (!m_name.empty() && m_decision.cost.isZero()) {
@@ -1120,7 +1148,9 @@ void Exchange::record()
         m_decision.outcome = m_config.paused ? "paused" : "rejected";
         m_decision.reason = m_decision.error;
     }
-    if (m_decision.status == Status::Refused) {
+    if (m_refusal && m_refusal->kind == RefusalKind::LoopDetected) {
+        m_decision.outcome = "refuse_loop";
+    } else if (m_decision.status == Status::Refused) {
         if (m_plan.denial) {
             m_decision.pool = m_plan.denial->poolName;
         }
@@ -1155,6 +1185,12 @@ asio::awaitable<bool> Exchange::run()
         record();
         co_return true;
     }
+    if (goesInCircles()) {
+        auto told = *m_refusal;
+        co_await refuse(std::move(told));
+        record();
+        co_return true;
+    }
     for (;;) {
         const auto held = co_await holdMoney();
         if (held == Held::ConnectFailed
@@ -1183,6 +1219,12 @@ asio::awaitable<bool> Exchange::run()
     }
     const bool refused
         = m_decision.status == Status::Refused || m_decision.status == Status::Rejected;
+    if (m_env.loops != nullptr
+        && (m_decision.status == Status::Ok || m_decision.status == Status::Estimated)) {
+        // As of the first byte: a client may go on before its answer's end is booked here.
+        m_env.loops->answered(
+            m_config.loops, m_watch, m_request.atMonotonicUs + m_decision.firstByteUs);
+    }
     record();
     co_return refused;
 }

@@ -10,6 +10,7 @@
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
 #include "core/proxy/http_parser.h"
+#include "core/proxy/loop_detector.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
 #include "core/proxy/sweeper.h"
@@ -60,6 +61,8 @@ struct ExchangeEnv {
     int inFlightWaitMs = 0;
     int drainTimeoutMs = 0;
     tokens::Margins* margins = nullptr; ///< null: bounds stay at their start
+    LoopDetector* loops = nullptr; ///< null: nobody looks for loops
+    std::function<void(const std::string&)> onAlert = {}; ///< any thread; for the operator
 };
 
 struct ExchangeRequest {

@@ -7,6 +7,7 @@
 
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
+#include "core/proxy/loop_detector.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
 #include "core/proxy/sim_provider.h"
@@ -14,6 +15,7 @@
 #include "core/tokens/margins.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,6 +42,8 @@ struct ProxyShared {
     UpstreamShared upstream;
     RequestIds ids;
     tokens::Margins* margins = nullptr;
+    LoopDetector loops;
+    std::function<void(const std::string&)> onAlert;
 
     std::atomic<std::int64_t> inFlight{0};
     std::atomic<std::int64_t> connections{0};

@@ -82,6 +82,7 @@ Result<std::unique_ptr<Proxy>> Proxy::start(ProxyOptions options,
     shared.drainTimeoutMs
         = options.drainTimeoutMs >= 0 ? options.drainTimeoutMs : limits::drainTimeoutMs;
     shared.margins = options.margins;
+    shared.onAlert = std::move(options.onAlert);
     shared.setConfig(std::move(config));
     auto port = probePort(impl->address, options.port);
     if (!port) {

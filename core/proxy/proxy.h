@@ -26,6 +26,7 @@ struct ProxyOptions {
     int inFlightWaitMs = -1; ///< -1: limits::inFlightWaitMs
     int drainTimeoutMs = -1; ///< -1: limits::drainTimeoutMs
     tokens::Margins* margins = nullptr; ///< outlives the proxy; null: nothing is learned
+    std::function<void(const std::string&)> onAlert; ///< any thread; one sentence for the operator
 };
 
 struct ProxyStats {

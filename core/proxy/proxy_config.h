@@ -9,6 +9,7 @@
 #include "core/base/secret.h"
 #include "core/catalog/catalog.h"
 #include "core/ledger/pool.h"
+#include "core/proxy/loop_rules.h"
 #include "core/routing/policy.h"
 
 #include <cstdint>
@@ -42,6 +43,7 @@ struct ProxyConfig {
     std::map<std::string, std::shared_ptr<const Secret>> providerKeys; ///< by provider name
     std::string org = "default";
     bool paused = false;
+    LoopRules loops;
 };
 
 } // namespace headgate::proxy

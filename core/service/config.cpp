@@ -219,7 +219,12 @@ json::object toJson(const Settings& settings)
 {
     return {{"org", settings.org}, {"theme", settings.theme},
         {"first_run_done", settings.firstRunDone}, {"power_safe", settings.powerSafe},
-        {"zone", settings.zone}};
+        {"zone", settings.zone},
+        {"loops",
+            json::object{{"on", settings.loops.on}, {"repeats", settings.loops.repeats},
+                {"within_seconds", settings.loops.withinSeconds},
+                {"tool_repeats", settings.loops.toolRepeats},
+                {"without_session", settings.loops.withoutSession}}}};
 }
 
 void readSettings(JsonFields& fields, Settings& settings)
@@ -229,6 +234,13 @@ void readSettings(JsonFields& fields, Settings& settings)
     fields.read("first_run_done", settings.firstRunDone);
     fields.read("power_safe", settings.powerSafe);
     fields.read("zone", settings.zone);
+    fields.object("loops", [&settings](JsonFields& loops) {
+        loops.read("on", settings.loops.on);
+        loops.read("repeats", settings.loops.repeats);
+        loops.read("within_seconds", settings.loops.withinSeconds);
+        loops.read("tool_repeats", settings.loops.toolRepeats);
+        loops.read("without_session", settings.loops.withoutSession);
+    });
 }
 
 template <typename T>

@@ -8,6 +8,7 @@
 #include "core/base/ids.h"
 #include "core/catalog/catalog.h"
 #include "core/ledger/pool.h"
+#include "core/proxy/loop_rules.h"
 #include "core/routing/policy.h"
 
 #include <cstdint>
@@ -36,6 +37,7 @@ struct Settings {
     bool firstRunDone = false;
     bool powerSafe = true; ///< ledger durability, see LedgerOptions
     std::string zone; ///< default zone of new pools; empty: the machine's
+    proxy::LoopRules loops;
 };
 
 struct Config {

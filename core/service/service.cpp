@@ -380,6 +380,10 @@ Result<void> Service::serve(const std::string& host, int port)
     options.sim.billPath = m_impl->paths.simBill;
     options.sim.latencyPermille = m_impl->options.simLatencyPermille;
     options.margins = &m_impl->margins;
+    options.onAlert = [impl = m_impl.get()](const std::string& text) {
+        log::warning("{}", text);
+        impl->events->alert(text);
+    };
     auto started = proxy::Proxy::start(std::move(options), m_impl->proxyConfig(*m_impl->current()),
         **ledger, *m_impl->activityLog, m_impl->clock);
     if (!started) {

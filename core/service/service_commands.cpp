@@ -79,6 +79,7 @@ std::shared_ptr<const proxy::ProxyConfig> Service::Impl::proxyConfig(const Confi
     out->policy = from.policy;
     out->org = from.settings.org;
     out->paused = from.paused;
+    out->loops = from.settings.loops;
     for (const auto& key : from.keys) {
         proxy::ClientKey client;
         client.id = key.id;

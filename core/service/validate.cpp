@@ -354,6 +354,32 @@ Result<void> checkPolicy(const Config& config, const routing::Policy& policy)
     return {};
 }
 
+namespace {
+
+Result<void> checkLoopRules(const proxy::LoopRules& rules)
+{
+    // Below three a person who asks again is a loop.
+    const auto within
+        = [](int value, int least, int most) { return value >= least && value <= most; };
+    if (!within(rules.repeats, 3, limits::loopRepeatsMax)) {
+        return invalid("A loop cannot be " + std::to_string(rules.repeats) + " equal requests.",
+            "Use 3 to " + std::to_string(limits::loopRepeatsMax) + ".");
+    }
+    if (!within(rules.withinSeconds, 10, 3'600)) {
+        return invalid(
+            "A loop cannot be looked for over " + std::to_string(rules.withinSeconds) + " seconds.",
+            "Use 10 to 3600 seconds.");
+    }
+    if (!within(rules.toolRepeats, 3, limits::loopRepeatsMax)) {
+        return invalid(
+            "A loop cannot be " + std::to_string(rules.toolRepeats) + " equal tool calls.",
+            "Use 3 to " + std::to_string(limits::loopRepeatsMax) + ".");
+    }
+    return {};
+}
+
+} // namespace
+
 Result<void> checkSettings(const Settings& settings)
 {
     if (auto done = checkName(settings.org, "organisation name"); !done) {
@@ -367,7 +393,7 @@ Result<void> checkSettings(const Settings& settings)
         return invalid("The time zone \"" + settings.zone + "\" is unknown.",
             "Use an IANA name such as Europe/Berlin or UTC.");
     }
-    return {};
+    return checkLoopRules(settings.loops);
 }
 
 std::vector<catalog::PriceSheet> mergedPrices(const std::vector<catalog::PriceSheet>& known,

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/service/verbs.h"
 
+#include "core/base/limits.h"
+
 #include <boost/json.hpp>
 
 #include <unistd.h>
@@ -227,6 +229,63 @@ Result<void> restoreRevision(const VerbCall& call)
     return showStatus(call);
 }
 
+// --- settings
+
+Result<void> showSettings(const VerbCall& call)
+{
+    const auto config = call.service.config();
+    const proxy::LoopRules& loops = config->settings.loops;
+    return send(call,
+        {{"revision", config->revision}, {"org", config->settings.org},
+            {"zone", config->settings.zone}, {"power_safe", config->settings.powerSafe},
+            {"loops", loops.on}, {"loop_repeats", loops.repeats},
+            {"loop_within", loops.withinSeconds}, {"loop_tool_calls", loops.toolRepeats},
+            {"loop_without_session", loops.withoutSession}});
+}
+
+Result<void> readSwitch(const json::object& args, const char* name, bool& out)
+{
+    const std::string word = textArg(args, name);
+    if (!hasArg(args, name)) {
+        return {};
+    }
+    if (word != "on" && word != "off") {
+        return Error(ErrorCode::InvalidArgument,
+            std::string("\"") + name + "\" is neither on nor off.", "Use on or off.");
+    }
+    out = word == "on";
+    return {};
+}
+
+Result<void> readNumber(const json::object& args, const char* name, int& out)
+{
+    const auto number = intArg(args, name, out);
+    if (!number) {
+        return number.error();
+    }
+    out = static_cast<int>(std::clamp<std::int64_t>(*number, -1, limits::loopRepeatsMax * 1'000));
+    return {};
+}
+
+Result<void> setSettings(const VerbCall& call)
+{
+    Settings settings = call.service.config()->settings;
+    proxy::LoopRules& loops = settings.loops;
+    for (auto&& done : {readSwitch(call.args, "loops", loops.on),
+             readSwitch(call.args, "loop_without_session", loops.withoutSession),
+             readNumber(call.args, "loop_repeats", loops.repeats),
+             readNumber(call.args, "loop_within", loops.withinSeconds),
+             readNumber(call.args, "loop_tool_calls", loops.toolRepeats)}) {
+        if (!done) {
+            return done;
+        }
+    }
+    if (auto done = call.service.setSettings(settings, actorArg(call.args)); !done) {
+        return done;
+    }
+    return showSettings(call);
+}
+
 } // namespace
 
 void addGeneralVerbs(VerbTable& table)
@@ -244,6 +303,8 @@ void addGeneralVerbs(VerbTable& table)
     table["demo.start"] = startDemo;
     table["demo.stop"] = stopDemo;
     table["demo.status"] = showDemo;
+    table["settings.show"] = showSettings;
+    table["settings.set"] = setSettings;
     table["config.revisions"] = listRevisions;
     table["config.restore"] = restoreRevision;
 }

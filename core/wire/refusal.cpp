@@ -30,6 +30,7 @@ struct Shape {
 constexpr std::array shapes{
     Shape{RefusalKind::BudgetExceeded, 402, "insufficient_quota", "budget_exceeded", false},
     Shape{RefusalKind::BudgetInFlight, 429, "budget_in_flight", "budget_in_flight", true},
+    Shape{RefusalKind::LoopDetected, 429, "loop_detected", "loop_detected", false},
     Shape{RefusalKind::BadRequest, 400, "invalid_request_error", "invalid_request", false},
     Shape{RefusalKind::Unauthorized, 401, "invalid_request_error", "invalid_api_key", false},
     Shape{RefusalKind::Forbidden, 403, "invalid_request_error", "forbidden", false},

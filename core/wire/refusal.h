@@ -18,6 +18,7 @@ namespace headgate::wire {
 enum class RefusalKind {
     BudgetExceeded, ///< 402 in chat, x-should-retry: false, no retry-after
     BudgetInFlight, ///< 429 with retry-after 1…5
+    LoopDetected, ///< 429, x-should-retry: false: the client goes round in circles
     BadRequest, ///< 400
     Unauthorized, ///< 401
     Forbidden, ///< 403

@@ -13,6 +13,7 @@
 
 #include <QTest>
 
+#include <atomic>
 #include <thread>
 
 using namespace headgate;
@@ -51,6 +52,10 @@ private Q_SLOTS:
     void t18ClientKeysOnlyInfer_data();
     void t18ClientKeysOnlyInfer();
     void t19PortTaken();
+    void t24RunawayAgent_data();
+    void t24RunawayAgent();
+    void t24LoopDetectorIsWired();
+    void t24OrdinaryTrafficIsNone();
 
 private:
     std::unique_ptr<TestHouse> m_house;
@@ -622,6 +627,130 @@ void TestThreats::t19PortTaken()
     QVERIFY(text.find(std::to_string(options.port)) != std::string::npos);
     QVERIFY(text.find("--listen") != std::string::npos);
     QVERIFY(stillServes());
+}
+
+// --- T24
+
+namespace {
+
+std::string agentBody(int steps, bool progress)
+{
+    std::string messages = R"({"role":"user","content":"Fix the build."})";
+    for (int i = 0; i < steps; ++i) {
+        messages += fmt::format(
+            R"(,{{"role":"assistant","content":null,"tool_calls":[{{"id":"call_{}",)"
+            R"("type":"function","function":{{"name":"run","arguments":"{{\"cmd\":\"make\"}}"}}}}]}})"
+            R"(,{{"role":"tool","tool_call_id":"call_{}","content":"{}"}})",
+            i, i, progress ? fmt::format("error {}", i) : std::string("error"));
+    }
+    return R"({"model":"sim-small","max_tokens":16,"messages":[)" + messages + "]}";
+}
+
+} // namespace
+
+void TestThreats::t24RunawayAgent_data()
+{
+    QTest::addColumn<QString>("scope");
+    QTest::newRow("a cap for each key") << QStringLiteral("each-key");
+    QTest::newRow("a cap for each session") << QStringLiteral("each-session");
+}
+
+/// The caps of one key and one session stop it; what others share is left to them.
+void TestThreats::t24RunawayAgent()
+{
+    QFETCH(QString, scope);
+    HouseOptions options;
+    options.cap = "0.01"; // shared
+    options.pools.push_back(poolOf("one agent", scope.toStdString().c_str(), "lifetime", "0.001"));
+    TestHouse house(options);
+    auto config = house.config();
+    proxy::ClientKey other;
+    other.id = {8};
+    other.name = "other";
+    config.keysByHash.emplace(strongHashHex("hg-other"), other);
+    house.reconfigure(config);
+    int served = 0;
+    RawReply reply;
+    do { // different each time: no loop, only a lot
+        const auto text = fmt::format("Write more, {}.", served);
+        reply = house.chat(
+            chatBody("sim-small", text, R"(,"max_tokens":64)"), "x-headgate-session: runaway\r\n");
+    } while (reply.status == 200 && ++served < 1'000);
+    QCOMPARE(reply.status, 402);
+    QVERIFY(house.bill().total <= *Money::parse("0.001"));
+    RawRequest request;
+    request.key = "hg-other";
+    request.body = chatBody("sim-small", "Hi.", R"(,"max_tokens":64)");
+    request.extraHeaders = "x-headgate-session: calm\r\n";
+    QCOMPARE(ask(house.port(), request).status, 200);
+}
+
+void TestThreats::t24LoopDetectorIsWired()
+{
+    TestHouse house;
+    const auto body = chatBody("sim-small", "What next?", R"(,"max_tokens":16)");
+    const std::string session = "x-headgate-session: agent\r\n";
+    for (int i = 0; i < 20; ++i) {
+        QCOMPARE(house.chat(body, session).status, 200);
+        QVERIFY(house.waitIdle()); // booked, not only answered
+    }
+    const auto before = house.bill();
+    const auto reply = house.chat(body, session);
+    QCOMPARE(reply.status, 429);
+    QCOMPARE(reply.header("x-should-retry"), std::string("false"));
+    QVERIFY(reply.header("retry-after").empty());
+    QVERIFY(reply.body.find("\"loop_detected\"") != std::string::npos);
+    QVERIFY(reply.body.find("20 times within 120 seconds") != std::string::npos);
+    QVERIFY(reply.body.find("headgate settings set") != std::string::npos);
+    QCOMPARE(house.chat(body, session).status, 429);
+    QCOMPARE(house.chat(body, "x-headgate-session: another\r\n").status, 200);
+    QCOMPARE(house.chat(chatBody("sim-small", "Something else."), session).status, 200);
+    QVERIFY(house.waitIdle());
+    QCOMPARE(house.bill().requests, before.requests + 2);
+    const auto row = house.waitRows(21)[20];
+    QCOMPARE(row.status, activity::Status::Refused);
+    QCOMPARE(row.outcome, std::string("refuse_loop"));
+    QVERIFY(row.reason.find("goes round in circles") != std::string::npos);
+    QCOMPARE(row.session, std::string("agent"));
+    QCOMPARE(house.alerts().size(), std::size_t(1)); // once a loop, not once a request
+    QVERIFY(house.alerts()[0].find("agent") != std::string::npos);
+    // the same tool call with the same result; the ids differ as agents make them
+    QCOMPARE(house.chat(agentBody(7, false)).status, 200);
+    QCOMPARE(house.chat(agentBody(12, true)).status, 200);
+    const auto circling = house.chat(agentBody(8, false));
+    QCOMPARE(circling.status, 429);
+    QVERIFY(circling.body.find("8 times in a row") != std::string::npos);
+    QCOMPARE(house.alerts().size(), std::size_t(2));
+    auto config = house.config(); // and the operator's switch works at once
+    config.loops.on = false;
+    house.reconfigure(config);
+    QCOMPARE(house.chat(body, session).status, 200);
+    QCOMPARE(house.chat(agentBody(8, false)).status, 200);
+}
+
+void TestThreats::t24OrdinaryTrafficIsNone()
+{
+    TestHouse house;
+    const auto body = chatBody("sim-small", "ping", R"(,"max_tokens":8)");
+    for (int i = 0; i < 60; ++i) { // a monitor, a batch job, a benchmark: no session
+        QCOMPARE(house.chat(body).status, 200);
+    }
+    HouseOptions slow;
+    slow.latencyPermille = 1'000;
+    TestHouse patient(slow);
+    std::vector<std::thread> threads;
+    std::atomic<int> served{0};
+    for (int i = 0; i < 40; ++i) { // samples of one prompt in one session, at once
+        threads.emplace_back([&] {
+            served += patient.chat(body, "x-headgate-session: samples\r\n").status == 200 ? 1 : 0;
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    QCOMPARE(served.load(), 40);
+    QVERIFY(house.alerts().empty());
+    QVERIFY(patient.alerts().empty());
 }
 
 QTEST_GUILESS_MAIN(TestThreats)

@@ -86,6 +86,9 @@ QString outcomeWords(const std::string& outcome)
     if (outcome == "refuse_budget") {
         return DecisionTableModel::tr("No budget");
     }
+    if (outcome == "refuse_loop") {
+        return DecisionTableModel::tr("Loop stopped");
+    }
     if (outcome == "refuse_unpriced") {
         return DecisionTableModel::tr("No price");
     }

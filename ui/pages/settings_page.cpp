@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/pages/settings_page.h"
 
+#include "core/base/limits.h"
 #include "ui/main_window.h"
 #include "ui/widgets/widgets.h"
 
@@ -13,6 +14,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QScrollArea>
+#include <QSpinBox>
 #include <QTimeZone>
 #include <QVBoxLayout>
 
@@ -55,6 +57,7 @@ SettingsPage::SettingsPage(Context& context, QWidget* parent) : Page(context, pa
     layout->setSpacing(Theme::space3);
     layout->addWidget(buildAppearance());
     layout->addWidget(buildLedger());
+    layout->addWidget(buildLoops());
     layout->addWidget(buildFiles());
     layout->addStretch(1);
     connect(&context, &Context::configChanged, this, [this] { show(); });
@@ -125,6 +128,54 @@ QWidget* SettingsPage::buildLedger()
     return card;
 }
 
+QWidget* SettingsPage::buildLoops()
+{
+    auto [card, layout] = section(tr("Runaway agents"),
+        tr("An agent that goes round in circles is refused before it burns a cap that others "
+           "share."));
+    m_loopsOn = new QCheckBox(tr("Stop agents that go round in circles"), card);
+    m_loopsOn->setObjectName(QStringLiteral("settingsLoops"));
+    layout->addWidget(m_loopsOn);
+    const auto number = [this, card = card, layout = layout](
+                            const char* name, const QString& label, int least, int most) {
+        auto* box = new QSpinBox(card);
+        box->setObjectName(QLatin1String(name));
+        box->setRange(least, most);
+        layout->addWidget(new FormField(label, box, card));
+        connect(box, &QSpinBox::editingFinished, this, &SettingsPage::applyLoops);
+        return box;
+    };
+    m_loopRepeats = number("settingsLoopRepeats",
+        tr("The same request of one session, answered so many times…"), 3,
+        static_cast<int>(limits::loopRepeatsMax));
+    m_loopWithin = number("settingsLoopWithin", tr("…within so many seconds"), 10, 3'600);
+    m_loopTools = number("settingsLoopTools",
+        tr("The same tool call with the same result, so many times in a row"), 3,
+        static_cast<int>(limits::loopRepeatsMax));
+    m_loopAll = new QCheckBox(tr("Also count requests that name no session"), card);
+    m_loopAll->setObjectName(QStringLiteral("settingsLoopAll"));
+    m_loopAll->setToolTip(tr("Batch jobs and monitors send one request many times."));
+    layout->addWidget(m_loopAll);
+    connect(m_loopsOn, &QCheckBox::clicked, this, &SettingsPage::applyLoops);
+    connect(m_loopAll, &QCheckBox::clicked, this, &SettingsPage::applyLoops);
+    return card;
+}
+
+void SettingsPage::applyLoops()
+{
+    proxy::LoopRules rules;
+    rules.on = m_loopsOn->isChecked();
+    rules.repeats = m_loopRepeats->value();
+    rules.withinSeconds = m_loopWithin->value();
+    rules.toolRepeats = m_loopTools->value();
+    rules.withoutSession = m_loopAll->isChecked();
+    if (rules == context().service().config()->settings.loops) {
+        return;
+    }
+    change(rules.on ? tr("Loop detector changed") : tr("Loop detector off"),
+        [rules](service::Settings& settings) { settings.loops = rules; });
+}
+
 QWidget* SettingsPage::buildFiles()
 {
     auto [card, layout] = section(tr("Files and version"),
@@ -166,6 +217,17 @@ void SettingsPage::show()
         m_zone->setCurrentIndex(qMax(0, m_zone->findData(toQt(settings.zone))));
     }
     m_powerSafe->setChecked(settings.powerSafe);
+    m_loopsOn->setChecked(settings.loops.on);
+    m_loopAll->setChecked(settings.loops.withoutSession);
+    const std::pair<QSpinBox*, int> numbers[] = {{m_loopRepeats, settings.loops.repeats},
+        {m_loopWithin, settings.loops.withinSeconds}, {m_loopTools, settings.loops.toolRepeats}};
+    for (const auto& [box, value] : numbers) {
+        if (!box->hasFocus()) {
+            box->setValue(value);
+        }
+        box->setEnabled(settings.loops.on);
+    }
+    m_loopAll->setEnabled(settings.loops.on);
     const service::Status status = context().service().status();
     m_home->setText(toQt(status.home));
     m_version->setText(tr("Headgate %1 · configuration revision %2")

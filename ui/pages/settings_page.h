@@ -10,6 +10,7 @@
 class QComboBox;
 class QCheckBox;
 class QLabel;
+class QSpinBox;
 
 namespace headgate::ui {
 
@@ -26,14 +27,21 @@ private:
     void show();
     void change(const QString& text, const std::function<void(service::Settings&)>& edit);
     void applyZone();
+    void applyLoops();
     QWidget* buildAppearance();
     QWidget* buildLedger();
+    QWidget* buildLoops();
     QWidget* buildFiles();
 
     QComboBox* m_theme = nullptr;
     QComboBox* m_zone = nullptr;
     FormField* m_zoneField = nullptr;
     QCheckBox* m_powerSafe = nullptr;
+    QCheckBox* m_loopsOn = nullptr;
+    QSpinBox* m_loopRepeats = nullptr;
+    QSpinBox* m_loopWithin = nullptr;
+    QSpinBox* m_loopTools = nullptr;
+    QCheckBox* m_loopAll = nullptr;
     QLabel* m_home = nullptr;
     QLabel* m_version = nullptr;
 };

@@ -78,6 +78,10 @@ TestHouse::TestHouse(HouseOptions options)
     proxyOptions.inFlightWaitMs = options.inFlightWaitMs;
     proxyOptions.drainTimeoutMs = options.drainTimeoutMs;
     proxyOptions.margins = &m_margins;
+    proxyOptions.onAlert = [this](const std::string& text) {
+        const std::scoped_lock lock(m_mutex);
+        m_alerts.push_back(text);
+    };
     proxyOptions.sim.billPath = m_folder + "/sim-bill.log";
     proxyOptions.sim.latencyPermille = options.latencyPermille;
     auto started = proxy::Proxy::start(proxyOptions, m_config, *m_ledger, m_sink, clock);
@@ -144,6 +148,12 @@ proxy::SimBill TestHouse::bill() const
 {
     const auto bill = proxy::readSimBill(m_folder + "/sim-bill.log");
     return bill ? *bill : proxy::SimBill();
+}
+
+std::vector<std::string> TestHouse::alerts() const
+{
+    const std::scoped_lock lock(m_mutex);
+    return m_alerts;
 }
 
 Money TestHouse::settled() const

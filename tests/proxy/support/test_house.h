@@ -56,6 +56,7 @@ public:
     [[nodiscard]] ledger::SqliteLedger& books() { return *m_ledger; }
     [[nodiscard]] proxy::Proxy& proxy() { return *m_proxy; }
     [[nodiscard]] MemorySink& sink() { return m_sink; }
+    [[nodiscard]] std::vector<std::string> alerts() const; ///< what the operator was told
     [[nodiscard]] tokens::Margins& margins() { return m_margins; }
     [[nodiscard]] const std::string& folder() const { return m_folder; }
     [[nodiscard]] std::string error() const { return m_error; } ///< of the start; empty: fine
@@ -88,6 +89,8 @@ private:
     SystemClock m_systemClock;
     MemorySink m_sink;
     tokens::Margins m_margins;
+    mutable std::mutex m_mutex;
+    std::vector<std::string> m_alerts;
     std::unique_ptr<ledger::SqliteLedger> m_ledger;
     std::shared_ptr<const proxy::ProxyConfig> m_config;
     std::unique_ptr<proxy::Proxy> m_proxy;

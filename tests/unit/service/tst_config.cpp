@@ -73,6 +73,7 @@ Config fullConfig()
     config.settings.firstRunDone = true;
     config.settings.powerSafe = false;
     config.settings.zone = "UTC";
+    config.settings.loops = {false, 7, 30, 5, true};
     config.paused = true;
     config.nextId = 99;
     return config;

@@ -696,6 +696,48 @@ private Q_SLOTS:
         service->stopDemo();
         QCOMPARE(service->config()->keys.size(), keys); // records do not pile up
     }
+
+    // --- loops
+
+    void loopDetectorIsSetAndTells()
+    {
+        const Home home;
+        auto service = opened(home);
+        QVERIFY(service && service->serve("127.0.0.1", 0));
+        std::string code;
+        for (const char* bad : {"2", "0", "-1", "99999"}) {
+            verb(*service, "settings.set", {{"loop_repeats", bad}}, &code);
+            QCOMPARE(code, std::string("invalid_argument"));
+        }
+        verb(*service, "settings.set", {{"loops", "perhaps"}}, &code);
+        QCOMPARE(code, std::string("invalid_argument"));
+        verb(*service, "settings.set", {{"loop_within", "5"}}, &code);
+        QCOMPARE(code, std::string("invalid_argument"));
+        const auto rows = verb(*service, "settings.set",
+            {{"loop_repeats", "3"}, {"loop_without_session", "on"}}, &code);
+        QCOMPARE(code, std::string());
+        QCOMPARE(rows.at(0).at("loop_repeats").as_int64(), 3);
+        QCOMPARE(rows.at(0).at("loop_tool_calls").as_int64(), 8);
+        QVERIFY(rows.at(0).at("loop_without_session").as_bool());
+        std::atomic<int> told{0};
+        service->subscribe([&told](const Event& event) {
+            if (event.kind == Event::Kind::Alert
+                && event.text.find("Loop stopped") != std::string::npos) {
+                told.fetch_add(1);
+            }
+        });
+        const auto key = keyOf(*service, "agent");
+        const auto url = service->status().url;
+        for (int i = 0; i < 3; ++i) {
+            QCOMPARE(ask(url, key, hello()).status, 200);
+            QTRY_COMPARE(service->status().inFlight, 0);
+        }
+        QCOMPARE(ask(url, key, hello()).status, 429);
+        QCOMPARE(ask(url, key, hello()).status, 429);
+        QTRY_COMPARE(told.load(), 1);
+        verb(*service, "settings.set", {{"loops", "off"}}, &code);
+        QCOMPARE(ask(url, key, hello()).status, 200);
+    }
 };
 
 QTEST_GUILESS_MAIN(TestService)
