@@ -145,8 +145,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(
     }
     std::unique_ptr<SqliteStore> store(new SqliteStore);
     store->m_connection = std::move(*connection);
-    if (auto done = store->prepareAll(); !done) {
-        return done.error();
+    for (const auto prepare : {&SqliteStore::prepareWrites, &SqliteStore::prepareReads}) {
+        if (auto done = (store.get()->*prepare)(); !done) {
+            return done.error();
+        }
     }
     sqlite3* handle = store->m_connection.handle();
     sqlite3_busy_timeout(handle, writeBusyTimeoutMs);
@@ -160,13 +162,21 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(
     return store;
 }
 
-Result<void> SqliteStore::prepareAll()
+Result<void> SqliteStore::prepare(std::span<const Wanted> wanted)
 {
-    struct Wanted {
-        sqlite::Statement* statement;
-        std::string sql;
-    };
-    const std::array wanted{
+    for (const Wanted& one : wanted) {
+        auto statement = m_connection.prepare(one.sql);
+        if (!statement) {
+            return statement.error();
+        }
+        *one.statement = std::move(*statement);
+    }
+    return {};
+}
+
+Result<void> SqliteStore::prepareWrites()
+{
+    return prepare(std::array{
         Wanted{&m_upsertPool,
             "INSERT INTO pool (id, name, scope, period, cap, hard, reserve_percent, zone, "
             "fiscal_start_day, frozen, archived) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
@@ -195,22 +205,10 @@ Result<void> SqliteStore::prepareAll()
             "limit_nano IS NULL OR settled+?2+held+?3 <= limit_nano+?4 THEN 0 "
             "ELSE max(over_allowed, ?7) END "
             "WHERE id=?1 AND (?8 IS NULL OR limit_nano IS NULL OR settled+held+?8 <= limit_nano)"},
-        Wanted{&m_findAccount,
-            fmt::format(
-                "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 AND value=?3",
-                accountColumns)},
-        Wanted{&m_findHold, fmt::format("SELECT {} FROM hold WHERE id=?1", holdColumns)},
         Wanted{&m_upsertSlot,
             "INSERT INTO account_slot VALUES (?1,?2,?3,?4) ON CONFLICT (account_id, start_us) DO "
             "UPDATE SET settled=?3, topped_up=?4"},
         Wanted{&m_dropSlot, "DELETE FROM account_slot WHERE account_id=?1 AND start_us=?2"},
-        Wanted{&m_loadSlots,
-            "SELECT start_us, settled, topped_up FROM account_slot WHERE account_id=?1 "
-            "ORDER BY start_us"},
-        Wanted{&m_findSession,
-            fmt::format("SELECT {} FROM account WHERE pool_id=?1 AND value=?2 AND session=1 "
-                        "ORDER BY window_start_us DESC LIMIT 1",
-                accountColumns)},
         Wanted{&m_wakePool,
             "UPDATE pool SET archived_settled = archived_settled - (SELECT settled - carried FROM "
             "account WHERE account.id=?1) WHERE id = (SELECT pool_id FROM account WHERE "
@@ -218,15 +216,25 @@ Result<void> SqliteStore::prepareAll()
         Wanted{&m_wakeAccount,
             "UPDATE account SET archived=0, limit_nano = ?2 + topped_up, "
             "over_allowed = ifnull(settled + held > ?2 + topped_up, 0) WHERE id=?1"},
-    };
-    for (const Wanted& one : wanted) {
-        auto statement = m_connection.prepare(one.sql);
-        if (!statement) {
-            return statement.error();
-        }
-        *one.statement = std::move(*statement);
-    }
-    return {};
+    });
+}
+
+Result<void> SqliteStore::prepareReads()
+{
+    return prepare(std::array{
+        Wanted{&m_findAccount,
+            fmt::format(
+                "SELECT {} FROM account WHERE pool_id=?1 AND window_start_us=?2 AND value=?3",
+                accountColumns)},
+        Wanted{&m_findHold, fmt::format("SELECT {} FROM hold WHERE id=?1", holdColumns)},
+        Wanted{&m_loadSlots,
+            "SELECT start_us, settled, topped_up FROM account_slot WHERE account_id=?1 "
+            "ORDER BY start_us"},
+        Wanted{&m_findSession,
+            fmt::format("SELECT {} FROM account WHERE pool_id=?1 AND value=?2 AND session=1 "
+                        "ORDER BY window_start_us DESC LIMIT 1",
+                accountColumns)},
+    });
 }
 
 Result<void> SqliteStore::write(const BatchRows& rows)

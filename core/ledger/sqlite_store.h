@@ -9,6 +9,8 @@
 #include "core/base/sqlite.h"
 #include "core/ledger/store.h"
 
+#include <span>
+
 namespace headgate::ledger {
 
 /// The format this program writes.
@@ -47,7 +49,13 @@ public:
 
 private:
     SqliteStore() = default;
-    [[nodiscard]] Result<void> prepareAll();
+    struct Wanted {
+        sqlite::Statement* statement;
+        std::string sql;
+    };
+    [[nodiscard]] Result<void> prepare(std::span<const Wanted> wanted);
+    [[nodiscard]] Result<void> prepareWrites();
+    [[nodiscard]] Result<void> prepareReads();
     [[nodiscard]] Result<void> writePools(const BatchRows& rows);
     [[nodiscard]] Result<void> writeAccounts(const BatchRows& rows);
     [[nodiscard]] Result<void> writeHolds(const BatchRows& rows);

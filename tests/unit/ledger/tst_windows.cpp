@@ -429,8 +429,10 @@ private Q_SLOTS:
             } else {
                 const Window before
                     = std::exchange(pool.window, windowOf(windows[rng.below(windows.size())]));
-                hasChangedBucket = pool.window.kind == WindowKind::Bucket
-                    && before.kind == WindowKind::Bucket && before != pool.window;
+                if (before != pool.window) {
+                    hasChangedBucket = pool.window.kind == WindowKind::Bucket
+                        && before.kind == WindowKind::Bucket;
+                }
                 QVERIFY(books.setPools({pool}));
             }
             QVERIFY(write());
