@@ -72,24 +72,51 @@ private Q_SLOTS:
     void goodWindows_data()
     {
         QTest::addColumn<QString>("text");
-        QTest::addColumn<bool>("enforced");
         for (const char* text :
-            {"hour", "day", "week", "month", "quarter", "year", "lifetime", "request"}) {
-            QTest::newRow(text) << QString::fromUtf8(text) << true;
-        }
-        for (const char* text : {"sliding:5h", "sliding:1d", "sliding:90s", "session:30m",
-                 "bucket:5.00/1.50-per-hour"}) {
-            QTest::newRow(text) << QString::fromUtf8(text) << false;
+            {"hour", "day", "week", "month", "quarter", "year", "lifetime", "request", "sliding:5h",
+                "sliding:1d", "sliding:90s", "session:30m", "bucket:5.00/1.50-per-hour"}) {
+            QTest::newRow(text) << QString::fromUtf8(text);
         }
     }
     void goodWindows()
     {
         QFETCH(QString, text);
-        QFETCH(bool, enforced);
         const auto window = Window::parse(text.toStdString());
         QVERIFY(window);
         QCOMPARE(QString::fromStdString(window.value().text()), text);
-        QCOMPARE(isEnforced(Scope{}, *window), enforced);
+        QVERIFY(isEnforced(Scope{}, *window));
+    }
+
+    /// A bucket's capacity is its pool's cap, whichever of the two an edit changed.
+    void bucketsFitTheirCap()
+    {
+        const auto pool = [](const char* window, const char* cap) {
+            Pool made;
+            made.window = Window::parse(window).value();
+            made.cap = Money::parse(cap).value();
+            return made;
+        };
+        const Pool before = pool("bucket:10/1-per-hour", "10");
+        Pool other = pool("day", "7");
+        QVERIFY(fitBucket(other, &before));
+        QCOMPARE(other.cap, Money::fromCents(700)); // not a bucket: nothing to fit
+        Pool without = pool("bucket:10/1-per-hour", "0");
+        QVERIFY(fitBucket(without, nullptr));
+        QCOMPARE(without.cap, Money::fromCents(1'000));
+        Pool capEdited = pool("bucket:10/1-per-hour", "20");
+        QVERIFY(!fitBucket(capEdited, nullptr));
+        QVERIFY(fitBucket(capEdited, &before));
+        QCOMPARE(capEdited.window.bucketCapacity, Money::fromCents(2'000));
+        Pool windowEdited = pool("bucket:30/1-per-hour", "10");
+        QVERIFY(fitBucket(windowEdited, &before));
+        QCOMPARE(windowEdited.cap, Money::fromCents(3'000));
+        Pool bothEdited = pool("bucket:30/1-per-hour", "20");
+        QVERIFY(!fitBucket(bothEdited, &before));
+        QVERIFY(!fitBucket(bothEdited, &before).error().remedy.empty());
+        const Pool day = pool("day", "7");
+        Pool becomesBucket = pool("bucket:10/1-per-hour", "7");
+        QVERIFY(fitBucket(becomesBucket, &day));
+        QCOMPARE(becomesBucket.cap, Money::fromCents(1'000));
     }
 
     void equalSpansHaveOneText()
