@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace headgate::sim {
 
@@ -49,6 +50,7 @@ void Auditor::addBill(Hold& hold, Money amount)
         }
         const Group group{cover.pool, cover.epoch, cover.value};
         m_bills[group].push_back({at, amount, hold.id});
+        m_billedSinceCommit.insert(group);
         checkGroup(group, hold, at);
     }
 }
@@ -102,7 +104,7 @@ Money Auditor::giftsDuring(const Group& group, TimeUs fromUs, TimeUs toUs) const
     }
     for (const Gift& gift : found->second) {
         if ((gift.atUs >= fromUs || isEdited) && gift.atUs <= toUs
-            && (gift.isForAll || gift.value == std::get<2>(group))) {
+            && gift.value == std::get<2>(group)) {
             sum = sum.plusSaturated(gift.amount);
         }
     }
@@ -293,6 +295,38 @@ void Auditor::checkSession(const Group& group)
         until = std::max(until, end);
     }
     checkWindow(group, from, until);
+}
+
+/// The twin of I2, and sharper: what was billed in the current window is in the books of that
+/// window, settled or held, also when the cap is far away.
+void Auditor::checkBooksCoverBills()
+{
+    for (const Group& group : std::exchange(m_billedSinceCommit, {})) {
+        const Version* version = versionOf(std::get<0>(group));
+        const Pool& pool = version->pool;
+        const bool isPlain = pool.scope.kind != ScopeKind::Request
+            && (pool.window.kind == WindowKind::Fixed || pool.window.kind == WindowKind::Lifetime);
+        if (!isPlain || pool.archived || version->epoch != std::get<1>(group)) {
+            continue;
+        }
+        const TimeUs start = ownWindowStart(pool, m_lastAtUs);
+        Money used = m_refunds[pool.id];
+        for (const auto& [id, account] : m_accounts) {
+            if (account.pool == pool.id && account.value == std::get<2>(group)
+                && account.windowStartUs == start) {
+                used = used.plusSaturated(account.settled).plusSaturated(account.held);
+            }
+        }
+        const Money billed = billedBetween(group, start, m_lastAtUs);
+        if (billed > used) {
+            fail("I2",
+                fmt::format(
+                    "Pool {} ({} {}, value \"{}\"): providers billed {} since {}, the books "
+                    "have {}.",
+                    pool.name, pool.scope.text(), pool.window.text(), std::get<2>(group),
+                    billed.toDecimal(), start, used.toDecimal()));
+        }
+    }
 }
 
 void Auditor::checkOperation(const Group& group, const Hold& hold)

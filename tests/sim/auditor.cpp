@@ -261,6 +261,7 @@ void Auditor::onCommit()
         auto snapshot = sqlite::Transaction::begin(m_connection, sqlite::Transaction::Mode::Read);
         readPools();
         readNewLines();
+        checkBooksCoverBills();
     }
     m_disk.setExempt(false);
 }
@@ -427,9 +428,10 @@ void Auditor::applyToAccounts(const Line& line)
         }
         const bool isGift = line.toppedUp > 0 || (line.settled < 0 && line.hold == 0);
         if (isGift && !line.isCarry) {
-            m_gifts[one.pool].push_back({line.atUs,
-                Money::fromNano(line.toppedUp - std::min<std::int64_t>(line.settled, 0)), one.value,
-                false});
+            const Money refund = Money::fromNano(-std::min<std::int64_t>(line.settled, 0));
+            m_gifts[one.pool].push_back(
+                {line.atUs, refund.plusSaturated(Money::fromNano(line.toppedUp)), one.value});
+            m_refunds[one.pool] = m_refunds[one.pool].plusSaturated(refund);
         }
     }
 }
@@ -640,7 +642,8 @@ void Auditor::compareBalances()
     auto statement = m_connection.prepare("SELECT id, settled, held, topped_up FROM account");
     if (statement) {
         for (auto row = statement->step(); row && *row; row = statement->step()) {
-            const Account& mine = m_accounts[statement->columnInt(0)];
+            const auto known = m_accounts.find(statement->columnInt(0));
+            const Account mine = known == m_accounts.end() ? Account() : known->second;
             const bool isSame = mine.settled.nano() == statement->columnInt(1)
                 && mine.held.nano() == statement->columnInt(2)
                 && mine.toppedUp.nano() == statement->columnInt(3);

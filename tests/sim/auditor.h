@@ -120,7 +120,6 @@ private:
         TimeUs atUs = 0;
         Money amount;
         std::string value;
-        bool isForAll = false; ///< every account of the pool
     };
     using Group = std::tuple<PoolId, int, std::string>; ///< pool, epoch, value
     struct Line;
@@ -156,6 +155,7 @@ private:
     void checkBucket(const Group& group);
     void checkSession(const Group& group);
     void checkOperation(const Group& group, const Hold& hold);
+    void checkBooksCoverBills();
 
     World& m_world;
     const Scenario& m_scenario;
@@ -185,6 +185,8 @@ private:
 
     std::map<Group, std::vector<BillLine>> m_bills;
     std::map<PoolId, std::vector<Gift>> m_gifts;
+    std::map<PoolId, Money> m_refunds; ///< adjustments that gave money back, all together
+    std::set<Group> m_billedSinceCommit;
     Money m_billedTotal;
     std::optional<Money> m_billedAtFirstRefusal;
     std::optional<Money> m_capAtFirstRefusal;

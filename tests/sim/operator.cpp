@@ -158,6 +158,7 @@ void Simulation::setPools()
     m_host->ledger().command(
         [pools = m_pools](ledger::Books& books) { return books.setPools(pools); },
         [this](const Result<void>& done) {
+            m_poolsInForce = done.has_value();
             m_world.note("pools are {}", done ? "set" : "not set: " + done.error().text());
             if (!done && !m_auditor.pools().empty()) {
                 m_pools = m_auditor.pools();

@@ -281,7 +281,7 @@ void Simulation::becomeQuiet()
     }
 }
 
-/// Money enough for a small request, in every pool.
+/// Money enough for a small request, in every pool. The store may have to be tried again first.
 void Simulation::refill()
 {
     for (ledger::Pool& pool : m_pools) {
@@ -291,20 +291,31 @@ void Simulation::refill()
             pool.window = ledger::Window::parse("lifetime").value();
         }
     }
-    setPools();
+    const auto wanted = m_pools;
+    m_poolsInForce = false;
+    for (int tries = 0; tries < 20 && !m_poolsInForce && !m_auditor.broken(); ++tries) {
+        m_pools = wanted;
+        setPools();
+        passTime();
+    }
     for (const ledger::Pool& pool : m_pools) {
         m_host->ledger().command(
             [id = pool.id](ledger::Books& books) { return books.unfreezeAccounts(id, "operator"); },
             [](const Result<void>&) {});
     }
-    static_cast<void>(drain(drainStepsMax));
-    for (int i = 0; i < 50; ++i) { // the commands are no holds: give them their commits
+    passTime();
+    if (!m_poolsInForce) {
+        m_auditor.fail("I8", "Faults have stopped, but the pools cannot be set.");
+    }
+}
+
+/// Commands are no holds: gives them their commits.
+void Simulation::passTime()
+{
+    for (int i = 0; i < 4; ++i) {
         m_world.clock.advanceTo(m_world.clock.trueUs() + tickUs);
-        m_host->tick();
+        m_host->ledger().flush();
         m_world.settleDown();
-        if (!m_world.step()) {
-            break;
-        }
     }
 }
 

@@ -63,6 +63,7 @@ private:
     void becomeQuiet();
     [[nodiscard]] bool drain(std::int64_t stepsMax);
     void refill();
+    void passTime();
     void probeAll();
     void finish();
 
@@ -99,6 +100,7 @@ private:
     bool m_isTicking = false;
     bool m_isQuiet = false; ///< no new clients, no new faults
     bool m_isPaused = false;
+    bool m_poolsInForce = false; ///< the last edit of the set was taken
     int m_requests = 0;
     int m_restarts = 0;
     std::int64_t m_quietUntilUs = 0; ///< no clients and no operator before
