@@ -75,7 +75,7 @@ Books::Books(LedgerStore& store, const Clock& clock) : m_store(store), m_clock(c
 
 TimeUs Books::currentTime() const
 {
-    return std::max(m_lastAtUs + 1, m_clock.nowUs());
+    return std::max({m_lastAtUs + 1, m_clock.nowUs(), m_newestStartUs});
 }
 
 TimeUs Books::nextTime()
@@ -94,6 +94,7 @@ Result<Span> Books::spanOf(PoolEntry& entry, TimeUs at) const
         const bool isNext = entry.span.endUs != 0 && entry.span.startUs != (*span).startUs;
         m_rollAtUs = isNext ? 0 : m_rollAtUs; // also when a reader was the first to see it
         entry.span = *span;
+        m_newestStartUs = std::max(m_newestStartUs, (*span).startUs);
     }
     return span;
 }

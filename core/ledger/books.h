@@ -267,6 +267,9 @@ private:
     std::int64_t m_lastAccount = 0;
     std::int64_t m_lastSet = 0;
     TimeUs m_lastAtUs = 0;
+    /// Of the windows that anyone has seen begin. Lines in them are not earlier, also when the
+    /// clock was set back before the first one: what is billed then must count in that window.
+    mutable TimeUs m_newestStartUs = 0;
 
     // the open batch
     BatchRows m_rows;

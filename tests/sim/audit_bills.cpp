@@ -224,7 +224,7 @@ void Auditor::checkGrantAgainstBills(const Account& one, const Pool& pool, const
     }
     Money limit = pool.cap;
     for (const Gift& gift : m_gifts[one.pool]) {
-        limit = gift.isForAll || gift.value == one.value ? limit.plusSaturated(gift.amount) : limit;
+        limit = gift.value == one.value ? limit.plusSaturated(gift.amount) : limit;
     }
     if (used > limit) {
         fail("I1",

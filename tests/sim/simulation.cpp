@@ -327,9 +327,8 @@ void Simulation::probeAll()
         probes.push_back(probe);
         m_world.after(1'000, Where::Host, [this, probe] { arrive(probe); });
     }
-    for (int i = 0; i < 20; ++i) {
-        static_cast<void>(m_world.step());
-    }
+    const std::int64_t untilUs = m_world.clock.trueUs() + 2'000;
+    while (m_world.clock.trueUs() < untilUs && m_world.step()) { }
     static_cast<void>(drain(drainStepsMax));
     for (const auto& probe : probes) {
         if (!m_auditor.broken()) {

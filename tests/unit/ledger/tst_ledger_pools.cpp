@@ -353,6 +353,24 @@ private Q_SLOTS:
         QCOMPARE(*m_ledger->view(ask.identity, ask.target).tightest(), Money());
     }
 
+    /// A reader saw the next day begin, then the clock went back: what is granted now is charged to
+    /// that day and must be told to have happened in it.
+    void aWindowThatWasSeenIsNotLeftAgain()
+    {
+        QVERIFY(m_ledger->setPools({makePool(1, "org", "day", "5")}));
+        QCOMPARE(spend("5"), "granted");
+        m_clock->advanceUs(usPerDay);
+        const Ask ask = makeAsk("x", usd("1"));
+        const auto seen = m_ledger->view(ask.identity, ask.target);
+        m_clock->stepWallUs(-usPerDay);
+        QCOMPARE(spend("5"), "granted");
+        const auto lines = m_ledger->journal({}, 0, 1);
+        QVERIFY(lines && !lines->empty());
+        QVERIFY(lines->front().atUs >= *seen.lines.front().resetsAtUs - usPerDay);
+        reopen();
+        QCOMPARE(spend("0.1"), "cap_reached");
+    }
+
     void archivedPoolsCoverNothingAndKeepTheirHistory()
     {
         QVERIFY(
