@@ -16,6 +16,9 @@ namespace headgate::ledger {
 
 namespace {
 
+/// Lines that recentSpends() reads at the most: a tenth of a second of work.
+constexpr std::int64_t recentLinesMax = 100'000;
+
 constexpr const char* lineColumns
     = "seq, entry.at_us, kind, hold_id, held_delta, settled_delta, topped_delta, actor, reason, "
       "entry.set_id, carry";
@@ -347,6 +350,65 @@ Result<void> readLastLines(Reader& reader, std::int64_t account, AccountStory& s
     return {};
 }
 
+Result<void> readCurve(Reader& reader, std::int64_t account, const Span& span, AccountCurve& curve)
+{
+    const auto& connection = reader.connection();
+    constexpr const char* ofAccount
+        = "set_id IN (SELECT set_id FROM account_set_member WHERE account_id = ?1)";
+    if (span.startUs == 0) {
+        auto first = connection.prepare(
+            fmt::format("SELECT at_us FROM entry WHERE {} ORDER BY seq LIMIT 1", ofAccount));
+        if (!first) {
+            return first.error();
+        }
+        first->bind(1, account);
+        if (auto done = eachRow(
+                *first, [&](const sqlite::Statement& row) { curve.fromUs = row.columnInt(0); });
+            !done) {
+            return done;
+        }
+    }
+    const auto from = firstLineAt(connection, curve.fromUs);
+    auto statement = connection.prepare(
+        fmt::format("SELECT max(at_us), sum(settled_delta), sum(held_delta), sum(topped_delta), "
+                    "sum(CASE WHEN carry = 0 THEN settled_delta ELSE 0 END) FROM entry "
+                    "WHERE seq >= ?2 AND {} GROUP BY (at_us - ?3) / ?4 ORDER BY 1",
+            ofAccount));
+    if (!from || !statement) {
+        return !from ? from.error() : statement.error();
+    }
+    const std::int64_t step
+        = std::max<std::int64_t>((span.endUs - curve.fromUs) / curvePointsMax, 1);
+    statement->bindAll(account, *from, curve.fromUs, step);
+    std::vector<CurvePoint> deltas;
+    const auto done = eachRow(*statement, [&](const sqlite::Statement& row) {
+        deltas.push_back(
+            {row.columnInt(0), moneyAt(row, 1), moneyAt(row, 2), moneyAt(row, 3), moneyAt(row, 4)});
+    });
+    if (!done) {
+        return done;
+    }
+    curve.before = curve.now;
+    for (const CurvePoint& delta : deltas) {
+        curve.before.settled = curve.before.settled.minusSaturated(delta.settled);
+        curve.before.held = curve.before.held.minusSaturated(delta.held);
+        curve.before.toppedUp = curve.before.toppedUp.minusSaturated(delta.toppedUp);
+    }
+    CurvePoint at;
+    at.settled = curve.before.settled;
+    at.held = curve.before.held;
+    at.toppedUp = curve.before.toppedUp;
+    for (const CurvePoint& delta : deltas) {
+        at.atUs = delta.atUs;
+        at.settled = at.settled.plusSaturated(delta.settled);
+        at.held = at.held.plusSaturated(delta.held);
+        at.toppedUp = at.toppedUp.plusSaturated(delta.toppedUp);
+        at.spent = delta.spent;
+        curve.points.push_back(at);
+    }
+    return {};
+}
+
 struct Move {
     MoneyMove move;
     std::int64_t account = 0;
@@ -500,6 +562,69 @@ Result<AccountStory> explainAccount(
         }
     }
     return story;
+}
+
+Result<AccountCurve> accountCurve(
+    const std::string& path, const Pool& pool, const std::string& value, const Span& span)
+{
+    auto reader = Reader::open(path);
+    if (!reader) {
+        return reader.error();
+    }
+    AccountStory story;
+    story.key = {pool.id, value, 0};
+    const auto account = findAccount(*reader, pool, value, story);
+    if (!account) {
+        return account.error();
+    }
+    AccountCurve curve;
+    curve.key = story.key;
+    curve.fromUs = span.startUs;
+    curve.now = story.stored;
+    if (!*account) {
+        return curve;
+    }
+    if (auto done = readCurve(*reader, **account, span, curve); !done) {
+        return done.error();
+    }
+    return curve;
+}
+
+Result<RecentSpends> recentSpends(const std::string& path, TimeUs sinceUs)
+{
+    auto reader = Reader::open(path);
+    if (!reader) {
+        return reader.error();
+    }
+    const auto first = firstLineAt(reader->connection(), sinceUs);
+    const auto last = reader->connection().queryInt("SELECT ifnull(max(seq), 0) FROM entry");
+    if (!first || !last) {
+        return !first ? first.error() : last.error();
+    }
+    RecentSpends recent;
+    recent.sinceUs = sinceUs;
+    const std::int64_t from = std::max(*first, *last - recentLinesMax);
+    if (from > *first) { // busier than we care to read: a shorter time tells the rate as well
+        auto at = reader->connection().queryInt(
+            fmt::format("SELECT at_us FROM entry WHERE seq >= {} ORDER BY seq LIMIT 1", from));
+        recent.sinceUs = at ? *at : sinceUs;
+    }
+    auto statement = reader->connection().prepare(
+        "SELECT pool_id, value, window_start_us, sum(settled_delta) FROM entry "
+        "JOIN account_set_member USING (set_id) JOIN account ON account.id = account_id "
+        "WHERE seq >= ?1 AND carry = 0 AND settled_delta <> 0 GROUP BY account_id");
+    if (!statement) {
+        return statement.error();
+    }
+    statement->bind(1, from);
+    const auto done = eachRow(*statement, [&](const sqlite::Statement& row) {
+        recent.accounts.push_back(
+            {{PoolId{row.columnInt(0)}, row.columnText(1), row.columnInt(2)}, moneyAt(row, 3)});
+    });
+    if (!done) {
+        return done.error();
+    }
+    return recent;
 }
 
 Result<std::vector<MoneyMove>> moneyMoves(

@@ -77,6 +77,39 @@ struct MoneyMove {
     Balance after;
 };
 
+/// Where an account stood at the end of one step of time.
+struct CurvePoint {
+    TimeUs atUs = 0; ///< of the last line in the step
+    Money settled;
+    Money held;
+    Money toppedUp;
+    Money spent; ///< what the step added to `settled`; carried usage left out
+};
+
+/// How the balance of an account came about, for a chart: steps in which nothing moved are absent.
+struct AccountCurve {
+    AccountKey key;
+    TimeUs fromUs = 0;
+    Balance before; ///< at fromUs
+    Balance now;
+    std::vector<CurvePoint> points; ///< oldest first
+};
+inline constexpr int curvePointsMax = 240;
+
+/// What each account has been charged lately (net of what left a window or refilled).
+struct RecentSpend {
+    AccountKey key;
+    Money spent;
+};
+struct RecentSpends {
+    TimeUs sinceUs = 0;
+    std::vector<RecentSpend> accounts;
+};
+
+/// The newest account of that value from `span.startUs` on; startUs 0: from its first line.
+[[nodiscard]] Result<AccountCurve> accountCurve(
+    const std::string& path, const Pool& pool, const std::string& value, const Span& span);
+[[nodiscard]] Result<RecentSpends> recentSpends(const std::string& path, TimeUs sinceUs);
 /// By hold number, else every hold of that request id, in order. NotFound names the remedy.
 [[nodiscard]] Result<std::vector<HoldStory>> explainHold(
     const std::string& path, const std::string& text);

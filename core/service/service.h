@@ -14,6 +14,7 @@
 #include "core/ledger/ledger.h"
 #include "core/proxy/proxy.h"
 #include "core/routing/plan.h"
+#include "core/service/burn_down.h"
 #include "core/service/config.h"
 #include "core/service/demo_traffic.h"
 #include "core/tokens/margins.h"
@@ -262,6 +263,11 @@ public:
         const std::function<void(Result<std::vector<HoldTale>>)>& done);
     void explainAccount(PoolId pool, const std::string& value,
         const std::function<void(Result<ledger::AccountStory>)>& done);
+    /// Where an account is heading; `value` as in explainAccount.
+    void burnDown(const std::string& slot, PoolId pool, const std::string& value,
+        const std::function<void(Result<BurnDown>)>& done);
+    /// Charges of the last quarter of an hour by account: the present rate.
+    void recentSpends(const std::function<void(Result<ledger::RecentSpends>)>& done);
     void verifyLedger(const std::function<void(Result<ledger::VerifyReport>)>& done);
 
     // --- for verbs that stream or need the parts

@@ -474,4 +474,46 @@ void Service::explainAccount(PoolId pool, const std::string& value,
     }
 }
 
+void Service::burnDown(const std::string& slot, PoolId pool, const std::string& value,
+    const std::function<void(Result<BurnDown>)>& done)
+{
+    const auto config = m_impl->current();
+    const auto found = findPool(config->pools, pool);
+    if (found == config->pools.end()) {
+        done(Error(ErrorCode::NotFound, "There is no such pool."));
+        return;
+    }
+    const bool queued = m_impl->reports.add(
+        slot, [this, asked = *found, value, done](const Worker::StillWanted& wanted) {
+            const TimeUs nowUs = m_impl->clock.nowUs();
+            auto curve
+                = ledger::accountCurve(m_impl->paths.ledger, asked, value, curveSpan(asked, nowUs));
+            if (!wanted()) {
+                return;
+            }
+            if (curve) {
+                done(burnDownOf(asked, std::move(*curve), nowUs));
+            } else {
+                done(curve.error());
+            }
+        });
+    if (!queued) {
+        done(tooBusyNow());
+    }
+}
+
+void Service::recentSpends(const std::function<void(Result<ledger::RecentSpends>)>& done)
+{
+    const bool queued = m_impl->reports.add({}, [this, done](const Worker::StillWanted& wanted) {
+        auto result
+            = ledger::recentSpends(m_impl->paths.ledger, m_impl->clock.nowUs() - 15 * usPerMinute);
+        if (wanted()) {
+            done(std::move(result));
+        }
+    });
+    if (!queued) {
+        done(tooBusyNow());
+    }
+}
+
 } // namespace headgate::service
