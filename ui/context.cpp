@@ -103,6 +103,57 @@ private:
     bool m_first = true;
 };
 
+/// Money is never unmade: undo books the opposite of the entry, redo books the order anew.
+class MoneyStep final : public QUndoCommand {
+public:
+    MoneyStep(Context& context, const QString& text, service::MoneyOrder order, std::int64_t entry)
+        : QUndoCommand(text),
+          m_context(context),
+          m_order(std::move(order)),
+          m_entry(std::make_shared<std::int64_t>(entry))
+    {
+    }
+    void undo() override
+    {
+        service::Service& service = m_context.service();
+        say([&service, entry = m_entry] { return service.undoMoneyMove(*entry, "console"); },
+            Context::tr("Undone by a correcting entry: %1").arg(text()));
+    }
+    void redo() override
+    {
+        if (std::exchange(m_first, false)) {
+            return; // it has just been booked
+        }
+        service::Service& service = m_context.service();
+        say(
+            [&service, entry = m_entry, order = m_order]() -> Result<void> {
+                const auto booked = service.moveMoney(order, "console");
+                *entry = booked ? *booked : *entry;
+                return booked ? Result<void>() : Result<void>(booked.error());
+            },
+            Context::tr("Booked again: %1").arg(text()));
+    }
+
+private:
+    void say(std::function<Result<void>()> command, const QString& said)
+    {
+        Context& context = m_context;
+        m_context.run(std::move(command), [&context, said](const Result<void>& result) {
+            if (result) {
+                context.toast(said);
+            }
+            return false;
+        });
+    }
+
+    Context& m_context;
+    service::MoneyOrder m_order;
+    /// The journal line that stands; shared with commands under way. Touched by the one worker and,
+    /// before the first of them, by the GUI thread.
+    std::shared_ptr<std::int64_t> m_entry;
+    bool m_first = true;
+};
+
 void collect(Inbox& inbox, const service::Event& event)
 {
     using Kind = service::Event::Kind;
@@ -331,6 +382,27 @@ void Context::runUndoable(const QString& text, std::function<Result<void>()> com
             if (result && seen->after != seen->before) {
                 m_undoStack.push(new RevisionStep(*this, text, seen->before, seen->after));
                 Q_EMIT toastRequested(text, false, true);
+            }
+            return done && done(result);
+        });
+}
+
+void Context::moveMoney(const QString& text, const service::MoneyOrder& order,
+    std::function<bool(const Result<void>&)> done)
+{
+    auto entry = std::make_shared<std::int64_t>(0);
+    service::Service& service = m_service;
+    run(
+        [&service, order, entry]() -> Result<void> {
+            const auto booked = service.moveMoney(order, "console");
+            *entry = booked ? *booked : 0;
+            return booked ? Result<void>() : Result<void>(booked.error());
+        },
+        [this, text, order, entry, done = std::move(done)](const Result<void>& result) {
+            if (result && *entry != 0) {
+                m_undoStack.push(new MoneyStep(*this, text, order, *entry));
+                Q_EMIT toastRequested(
+                    tr("%1. Undo books the opposite entry.").arg(text), false, true);
             }
             return done && done(result);
         });

@@ -68,6 +68,9 @@ public:
     /// revision before it, and shows a toast with "Undo".
     void runUndoable(const QString& text, std::function<Result<void>()> command,
         std::function<bool(const Result<void>&)> done = {});
+    /// Books money by hand. Its undo books the opposite entry; the journal keeps both.
+    void moveMoney(const QString& text, const service::MoneyOrder& order,
+        std::function<bool(const Result<void>&)> done = {});
     /// Hands a service callback's result to the GUI thread; drops it when `owner` is gone.
     void post(QObject* owner, std::function<void()> work);
     /// Wraps `work(Result<T>)` for a service query: call it on the GUI thread, hand the outcome to

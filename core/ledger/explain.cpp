@@ -256,11 +256,15 @@ Result<std::optional<std::int64_t>> findAccount(
 {
     auto statement = reader.connection().prepare(
         "SELECT id, window_start_us, settled, held, topped_up, frozen, count(*) OVER () "
-        "FROM account WHERE pool_id = ?1 AND value = ?2 ORDER BY window_start_us DESC LIMIT 1");
+        "FROM account WHERE pool_id = ?1 AND value = ?2 AND (?3 = 1 OR window_start_us = 0) "
+        "ORDER BY window_start_us DESC LIMIT 1");
     if (!statement) {
         return statement.error();
     }
-    statement->bindAll(pool.id.value, value);
+    // A pool that was edited may have accounts of both sorts.
+    const bool begins = !isPerRequest(pool)
+        && (pool.window.kind == WindowKind::Fixed || pool.window.kind == WindowKind::Session);
+    statement->bindAll(pool.id.value, value, begins ? 1 : 0);
     std::optional<std::int64_t> id;
     const auto done = eachRow(*statement, [&](const sqlite::Statement& row) {
         id = row.columnInt(0);
@@ -610,7 +614,7 @@ Result<RecentSpends> recentSpends(const std::string& path, TimeUs sinceUs)
         recent.sinceUs = at ? *at : sinceUs;
     }
     auto statement = reader->connection().prepare(
-        "SELECT pool_id, value, window_start_us, sum(settled_delta) FROM entry "
+        "SELECT pool_id, value, window_start_us, sum(settled_delta), min(at_us) FROM entry "
         "JOIN account_set_member USING (set_id) JOIN account ON account.id = account_id "
         "WHERE seq >= ?1 AND carry = 0 AND settled_delta <> 0 GROUP BY account_id");
     if (!statement) {
@@ -618,8 +622,8 @@ Result<RecentSpends> recentSpends(const std::string& path, TimeUs sinceUs)
     }
     statement->bind(1, from);
     const auto done = eachRow(*statement, [&](const sqlite::Statement& row) {
-        recent.accounts.push_back(
-            {{PoolId{row.columnInt(0)}, row.columnText(1), row.columnInt(2)}, moneyAt(row, 3)});
+        recent.accounts.push_back({{PoolId{row.columnInt(0)}, row.columnText(1), row.columnInt(2)},
+            moneyAt(row, 3), row.columnInt(4)});
     });
     if (!done) {
         return done.error();

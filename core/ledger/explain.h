@@ -100,6 +100,7 @@ inline constexpr int curvePointsMax = 240;
 struct RecentSpend {
     AccountKey key;
     Money spent;
+    TimeUs firstUs = 0; ///< of its first charge in that time
 };
 struct RecentSpends {
     TimeUs sinceUs = 0;

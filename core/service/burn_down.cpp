@@ -68,8 +68,8 @@ BurnDown burnDownOf(const ledger::Pool& pool, ledger::AccountCurve curve, TimeUs
     input.settled = curve.now.settled;
     input.limit = out.limit;
     input.observedFromUs = out.span.startUs;
-    if (!curve.points.empty()) {
-        // A pool younger than its window tells its rate only since it was there.
+    if (!out.hasPace && !curve.points.empty()) {
+        // Without a window's beginning the rate is told since money began to move.
         input.observedFromUs = std::clamp(curve.points.front().atUs, out.span.startUs, nowUs);
     }
     for (const auto& point : curve.points) {
@@ -100,7 +100,9 @@ std::optional<TimeUs> lastsUntil(const ledger::Pool& pool, const ledger::Account
                   return one.key.pool == account.key.pool && one.key.value == account.key.value;
               });
         if (found != recent.accounts.end()) {
-            gone = ledger::exhaustionAt(nowUs, left, found->spent, nowUs - recent.sinceUs);
+            const auto since
+                = std::min(std::max(found->firstUs, recent.sinceUs), nowUs - usPerMinute);
+            gone = ledger::exhaustionAt(nowUs, left, found->spent, nowUs - since);
         }
     }
     if (gone && account.resetsAtUs && *gone >= *account.resetsAtUs) {

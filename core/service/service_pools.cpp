@@ -76,12 +76,6 @@ void applyEdit(const PoolEdit& edit, ledger::Pool& pool)
     pool.fiscalStartDay = edit.fiscalStartDay.value_or(pool.fiscalStartDay);
     pool.frozen = edit.frozen.value_or(pool.frozen);
     pool.archived = edit.archived.value_or(pool.archived);
-    // A bucket's cap is its capacity: whichever was given, the other follows.
-    if (pool.window.kind == ledger::WindowKind::Bucket && edit.window && !edit.cap) {
-        pool.cap = pool.window.bucketCapacity;
-    } else if (pool.window.kind == ledger::WindowKind::Bucket && !edit.window && edit.cap) {
-        pool.window.bucketCapacity = pool.cap;
-    }
 }
 
 Result<void> checkReason(const std::string& reason)

@@ -98,6 +98,142 @@ private Q_SLOTS:
         QVERIFY(rowNamed(m_home.json("pools list"), "month").isEmpty());
     }
 
+    void poolsOfEveryKind_data()
+    {
+        QTest::addColumn<QString>("scope");
+        QTest::addColumn<QString>("window");
+        QTest::addColumn<QString>("more");
+        QTest::addColumn<QString>("shown");
+        const auto row = [](const char* name, const char* scope, const char* window,
+                             const char* more, const char* shown) {
+            QTest::newRow(name) << QString::fromLatin1(scope) << QString::fromLatin1(window)
+                                << QString::fromLatin1(more) << QString::fromLatin1(shown);
+        };
+        row("hour", "team=nobody", "hour", "--cap 4", "hour");
+        row("fiscal month", "each-team", "month", "--cap 4 --fiscal-day 25", "month");
+        row("sliding", "each-user", "sliding:24h", "--cap 4 --reserve 20%", "sliding:1d");
+        row("bucket", "org", "bucket:4/0.5-per-hour", "", "bucket:4.00/0.50-per-hour");
+        row("lifetime", "tag=project:x", "lifetime", "--cap 4 --watch", "lifetime");
+        row("session", "each-session", "session:30m", "--cap 4", "session:30m");
+        row("request", "request", "request", "--cap 4", "request");
+        row("tier", "tier>=2", "week", "--cap 4", "week");
+        row("model", "model=sim/sim-large", "quarter", "--cap 4", "quarter");
+        row("provider", "provider=sim", "year", "--cap 4", "year");
+    }
+    void poolsOfEveryKind()
+    {
+        QFETCH(QString, scope);
+        QFETCH(QString, window);
+        QFETCH(QString, more);
+        QFETCH(QString, shown);
+        const auto run = [this](const QString& words) {
+            const auto ran = m_home.run(words.toLatin1().constData());
+            return ran.code == 0 ? QByteArray() : words.toLatin1() + ": " + ran.err;
+        };
+        QCOMPARE(run(QStringLiteral("pools add --name kind --scope %1 --window %2 %3")
+                         .arg(scope, window, more)),
+            QByteArray());
+        const QJsonObject made = m_home.json("pools show kind").row();
+        QCOMPARE(text(made, "window"), shown);
+        QCOMPARE(text(made, "cap_usd"), QStringLiteral("4.00"));
+        QVERIFY(!text(made, "renews").isEmpty());
+        QCOMPARE(run(QStringLiteral("pools set kind --cap 6")), QByteArray());
+        QCOMPARE(text(m_home.json("pools show kind").row(), "cap_usd"), QStringLiteral("6.00"));
+        QCOMPARE(run(QStringLiteral("pools duplicate kind --name twin")), QByteArray());
+        const QJsonObject twin = m_home.json("pools show twin").row();
+        QCOMPARE(text(twin, "scope"), scope);
+        QCOMPARE(text(twin, "cap_usd"), QStringLiteral("6.00"));
+        // Back, step by step: the twin goes, the cap returns, the pool goes.
+        QCOMPARE(run(QStringLiteral("pools undo")), QByteArray());
+        QVERIFY(rowNamed(m_home.json("pools list"), "twin").isEmpty());
+        QCOMPARE(run(QStringLiteral("pools undo")), QByteArray());
+        QCOMPARE(
+            text(rowNamed(m_home.json("pools list"), "kind"), "cap_usd"), QStringLiteral("4.00"));
+        QCOMPARE(run(QStringLiteral("pools undo")), QByteArray());
+        QVERIFY(rowNamed(m_home.json("pools list"), "kind").isEmpty());
+        QVERIFY(!rowNamed(m_home.json("pools list --all"), "kind").isEmpty());
+    }
+
+    void moneyMovesAreAuditedAndUndone()
+    {
+        RUN(m_home, "pools add --name prepaid --scope each-team --window lifetime --cap 5");
+        Ran bad = m_home.run("pools top-up prepaid 1 --reason launch");
+        QCOMPARE(bad.code, 1);
+        QVERIFY2(bad.err.contains("--value"), bad.err.constData());
+        bad = m_home.run("pools top-up prepaid -1 --value search --reason launch");
+        QCOMPARE(bad.code, 1);
+        QVERIFY2(bad.err.contains("pools undo"), bad.err.constData());
+        RUN(m_home, "pools top-up prepaid 1.50 --value search --reason launch");
+        RUN(m_home, "pools adjust prepaid 0.25 --value search --reason invoice");
+        auto rows = m_home.json("pools history prepaid").rows();
+        QCOMPARE(rows.size(), 3);
+        QCOMPARE(text(rows[0], "what"), QStringLiteral("adjust"));
+        QCOMPARE(text(rows[0], "actor"), QStringLiteral("cli"));
+        QCOMPARE(text(rows[0], "reason"), QStringLiteral("invoice"));
+        QCOMPARE(text(rows[0], "change"), QStringLiteral("settled_usd 0.00 -> 0.25"));
+        QCOMPARE(text(rows[1], "change"), QStringLiteral("topped_up_usd 0.00 -> 1.50"));
+        QVERIFY(!text(rows[1], "at").isEmpty());
+        RUN(m_home, "pools undo");
+        RUN(m_home, "pools undo");
+        rows = m_home.json("pools history prepaid").rows();
+        QCOMPARE(rows.size(), 5);
+        QCOMPARE(text(rows[0], "change"), QStringLiteral("topped_up_usd 1.50 -> 0.00"));
+        QVERIFY(text(rows[0], "reason").startsWith(QLatin1String("Undo of entry #")));
+        QCOMPARE(rows[2][QLatin1String("undone")].toBool(), true);
+        QCOMPARE(rows[3][QLatin1String("undone")].toBool(), true);
+        const auto people = m_home.run("pools history prepaid");
+        QVERIFY2(people.out.contains("topped_up_usd 0.00 -> 1.50"), people.out.constData());
+        RUN(m_home, "pools undo");
+        RUN(m_home, "pools restore prepaid");
+        RUN(m_home, "pools archive prepaid");
+        QCOMPARE(m_home.run("pools top-up prepaid 1 --value x --reason y").code, 1);
+        QCOMPARE(m_home.run("ledger verify").code, 0);
+    }
+
+    void numbersAreExplained()
+    {
+        RUN(m_home, "pools add --name told --scope each-key --window day --cap 5");
+        const Answer answer = ask();
+        QCOMPARE(answer.status, 200);
+        const QString id = QString::fromStdString(answer.header("x-headgate-decision"));
+        const auto run = [this](const QString& what) {
+            return m_home.run({QStringLiteral("ledger"), QStringLiteral("explain"), what,
+                QStringLiteral("--json")});
+        };
+        const QJsonObject hold = run(id).row();
+        QCOMPARE(text(hold, "kind"), QStringLiteral("hold"));
+        QCOMPARE(text(hold, "state"), QStringLiteral("settled"));
+        QCOMPARE(text(hold, "decision"), id);
+        QCOMPARE(text(hold, "charged_usd"),
+            QString::fromStdString(answer.header("x-headgate-cost-usd")));
+        QVERIFY(hold[QLatin1String("lines")].toArray().size() >= 2);
+        const QByteArray tale = QJsonDocument(hold[QLatin1String("story")].toArray()).toJson();
+        QVERIFY2(tale.contains("tokens in at $"), tale.constData());
+        QVERIFY2(tale.contains("exact usage"), tale.constData());
+        // The same by its number, and in words.
+        const auto number = QString::number(hold[QLatin1String("hold")].toInteger());
+        QCOMPARE(
+            text(run(QLatin1Char('#') + number).row(), "request_id"), text(hold, "request_id"));
+        const Ran people = m_home.run(
+            {QStringLiteral("ledger"), QStringLiteral("explain"), QLatin1Char('#') + number});
+        QVERIFY2(people.code == 0 && people.out.contains("all or none")
+                && people.out.contains("told/default"),
+            people.out.constData());
+        const QJsonObject account = run(QStringLiteral("told/default")).row();
+        QCOMPARE(text(account, "kind"), QStringLiteral("account"));
+        QCOMPARE(account[QLatin1String("ok")].toBool(), true);
+        QCOMPARE(text(account, "settled_usd"), text(account, "journal_settled_usd"));
+        QCOMPARE(text(account, "settled_usd"), text(hold, "charged_usd"));
+        const Ran which = run(QStringLiteral("told"));
+        QCOMPARE(which.code, 1);
+        QVERIFY2(which.err.contains("told/default"), which.err.constData());
+        const Ran nothing = run(QStringLiteral("no-such-thing"));
+        QCOMPARE(nothing.code, 1);
+        QVERIFY2(nothing.err.contains("decisions list"), nothing.err.constData());
+        QVERIFY(!text(run(QStringLiteral("organisation-day")).row(), "settled_usd").isEmpty());
+        RUN(m_home, "pools archive told");
+    }
+
     void aChangeReachesTheRunningProxyAtOnce()
     {
         QCOMPARE(ask().status, 200);
@@ -325,6 +461,10 @@ private Q_SLOTS:
         RUN(home, "decisions list");
         RUN(home, "report spend --by model");
         RUN(home, "ledger verify");
+        RUN(home, "pools adjust later 0.50 --reason invoice");
+        RUN(home, "ledger explain later");
+        RUN(home, "pools history");
+        RUN(home, "pools undo");
         RUN(home, "sim bill");
         auto serving = Serving::start(home);
         QVERIFY(serving != nullptr);

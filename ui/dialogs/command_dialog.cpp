@@ -17,7 +17,8 @@ CommandDialog::CommandDialog(const QString& title, const QString& actionText, QW
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(Theme::space5, Theme::space5, Theme::space5, Theme::space4);
     layout->setSpacing(Theme::space3);
-    layout->addWidget(headingLabel(title, 2, this));
+    m_heading = headingLabel(title, 2, this);
+    layout->addWidget(m_heading);
     m_body = new QVBoxLayout;
     m_body->setSpacing(Theme::space2);
     layout->addLayout(m_body);
@@ -52,6 +53,11 @@ bool CommandDialog::commandDone(const Result<void>& result)
         setProblem(toQt(result.error().text()));
     }
     return true;
+}
+
+void CommandDialog::setHeading(const QString& text)
+{
+    m_heading->setText(text);
 }
 
 void CommandDialog::setAcceptable(bool acceptable)

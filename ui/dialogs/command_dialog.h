@@ -27,6 +27,7 @@ protected:
     virtual void submit() = 0;
     /// The outcome of the command: closes the dialog or shows what to do. Returns true (handled).
     bool commandDone(const Result<void>& result);
+    void setHeading(const QString& text);
     void setAcceptable(bool acceptable);
     void setProblem(const QString& text);
     [[nodiscard]] QVBoxLayout* body() const { return m_body; }
@@ -36,6 +37,7 @@ protected:
 private:
     void setBusy(bool busy);
     QVBoxLayout* m_body = nullptr;
+    QLabel* m_heading = nullptr;
     QLabel* m_problem = nullptr;
     QPushButton* m_action = nullptr;
     bool m_acceptable = true;

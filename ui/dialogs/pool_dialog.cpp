@@ -10,6 +10,7 @@
 #include <QComboBox>
 #include <QCompleter>
 #include <QLineEdit>
+#include <QSpinBox>
 #include <QTimeZone>
 #include <QVBoxLayout>
 
@@ -46,31 +47,71 @@ constexpr std::array scopeChoices{
         QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "One session")},
     ScopeChoice{ledger::ScopeKind::Session, true,
         QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "Each session")},
+    ScopeChoice{ledger::ScopeKind::Tag, false,
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "One tag (project)")},
+    ScopeChoice{ledger::ScopeKind::Tier, false,
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "Models from one tier up")},
+    ScopeChoice{ledger::ScopeKind::Model, false,
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "One model")},
+    ScopeChoice{ledger::ScopeKind::Provider, false,
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "One provider")},
     ScopeChoice{ledger::ScopeKind::Request, false,
         QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "Each single request")},
 };
 
-/// Windows without further parameters; those with some have their own fields when enforced.
-std::vector<ledger::Window> windowsFor(const ledger::Scope& scope)
+struct WindowChoice {
+    const char* name; ///< the first word of its text form
+    const char* words;
+};
+constexpr std::array windowChoices{
+    WindowChoice{"hour", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "an hour")},
+    WindowChoice{"day", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a day")},
+    WindowChoice{"week", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a week")},
+    WindowChoice{"month", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a month")},
+    WindowChoice{"quarter", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a quarter")},
+    WindowChoice{"year", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a year")},
+    WindowChoice{
+        "sliding", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "any stretch of time (sliding)")},
+    WindowChoice{
+        "bucket", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a bucket that refills steadily")},
+    WindowChoice{"lifetime",
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "for ever (prepaid, top up by hand)")},
+    WindowChoice{"session",
+        QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "a session, until it has been idle")},
+    WindowChoice{"request", QT_TRANSLATE_NOOP("headgate::ui::PoolDialog", "one request")},
+};
+
+bool fits(ledger::ScopeKind scope, const QString& window)
 {
-    std::vector<ledger::Window> windows;
-    auto offer = [&](ledger::Window window) {
-        if (ledger::isEnforced(scope, window)) {
-            windows.push_back(window);
-        }
-    };
-    ledger::Window window;
-    for (const auto period :
-        {Period::Hour, Period::Day, Period::Week, Period::Month, Period::Quarter, Period::Year}) {
-        window.period = period;
-        offer(window);
+    return scope != ledger::ScopeKind::Request || window == QLatin1String("request");
+}
+
+bool isNamed(const ledger::Scope& scope)
+{
+    return !scope.each && scope.kind != ledger::ScopeKind::Org
+        && scope.kind != ledger::ScopeKind::Request;
+}
+
+QString valueLabel(ledger::ScopeKind kind)
+{
+    using Kind = ledger::ScopeKind;
+    switch (kind) {
+    case Kind::Tag:
+        return PoolDialog::tr("Tag, as name:value");
+    case Kind::Tier:
+        return PoolDialog::tr("Lowest tier that counts (1 to 4)");
+    case Kind::Model:
+        return PoolDialog::tr("Model");
+    case Kind::Provider:
+        return PoolDialog::tr("Provider");
+    default:
+        return PoolDialog::tr("Name of the team, user, key or session");
     }
-    window.period = Period::Day;
-    window.kind = ledger::WindowKind::Lifetime;
-    offer(window);
-    window.kind = ledger::WindowKind::Request;
-    offer(window);
-    return windows;
+}
+
+QString windowName(const ledger::Window& window)
+{
+    return toQt(window.text()).section(QLatin1Char(':'), 0, 0);
 }
 
 QString periodStartWords(const ledger::Window& window)
@@ -90,6 +131,50 @@ QString periodStartWords(const ledger::Window& window)
         return PoolDialog::tr("on the first day of the year");
     }
     return {};
+}
+
+/// "a day", "in any 24 h", as it stands in a sentence about a cap.
+QString periodWords(const ledger::Window& window)
+{
+    switch (window.kind) {
+    case ledger::WindowKind::Lifetime:
+        return PoolDialog::tr("once and for all");
+    case ledger::WindowKind::Sliding:
+        return PoolDialog::tr("in any %1").arg(spanWords(window.durationUs));
+    case ledger::WindowKind::Bucket:
+        return PoolDialog::tr("at once");
+    case ledger::WindowKind::Session:
+        return PoolDialog::tr("a session");
+    default:
+        return windowWords(window);
+    }
+}
+
+QString renewalSentence(const service::NewPool& pool)
+{
+    const auto zone = pool.zone.empty() ? PoolDialog::tr("local time") : toQt(pool.zone);
+    const auto& window = pool.window;
+    switch (window.kind) {
+    case ledger::WindowKind::Fixed: {
+        const bool moved = pool.fiscalStartDay > 1 && window.period >= Period::Month;
+        const auto start = moved
+            ? PoolDialog::tr("on day %1 of the month at midnight").arg(pool.fiscalStartDay)
+            : periodStartWords(window);
+        return PoolDialog::tr("It starts afresh %1 (%2).").arg(start, zone);
+    }
+    case ledger::WindowKind::Sliding:
+        return PoolDialog::tr("It never starts afresh: every charge counts for %1 and then leaves "
+                              "(in parts of %2).")
+            .arg(spanWords(window.durationUs), untilText(qint64(ledger::slotLengthUs(window))));
+    case ledger::WindowKind::Bucket:
+        return PoolDialog::tr("It refills by %1 an hour, all the time, up to %2.")
+            .arg(moneyText(window.bucketRefillPerHour), moneyText(pool.cap));
+    case ledger::WindowKind::Session:
+        return PoolDialog::tr("After %1 without a request the next one begins a new session.")
+            .arg(spanWords(window.durationUs));
+    default:
+        return PoolDialog::tr("It never resets; top it up to go on.");
+    }
 }
 
 QString capitalised(QString text)
@@ -130,9 +215,7 @@ QString poolSentence(const service::NewPool& pool)
         : (pool.scope.each
                 ? capitalised(PoolDialog::tr("%1 on its own").arg(scopeWords(pool.scope)))
                 : PoolDialog::tr("All requests of %1 together").arg(scopeWords(pool.scope)));
-    const auto window = pool.window.kind == ledger::WindowKind::Lifetime
-        ? PoolDialog::tr("once and for all")
-        : windowWords(pool.window);
+    const auto window = periodWords(pool.window);
     QString text;
     if (pool.hard) {
         text = PoolDialog::tr("%1 may spend at most %2 %3. What does not fit is moved to a cheaper "
@@ -144,13 +227,11 @@ QString poolSentence(const service::NewPool& pool)
             "%1 are compared with %2 %3. Nothing is refused: this pool only watches.")
                    .arg(who, cap, window);
     }
-    if (pool.window.kind == ledger::WindowKind::Fixed) {
+    text += QLatin1Char(' ') + renewalSentence(pool);
+    if (pool.reservePercent > 0) {
         text += QLatin1Char(' ')
-            + PoolDialog::tr("It starts afresh %1 (%2).")
-                  .arg(periodStartWords(pool.window),
-                      pool.zone.empty() ? PoolDialog::tr("local time") : toQt(pool.zone));
-    } else {
-        text += QLatin1Char(' ') + PoolDialog::tr("It never resets; top it up to go on.");
+            + PoolDialog::tr("The last %1 % are only for requests of priority high.")
+                  .arg(pool.reservePercent);
     }
     return text;
 }
@@ -172,6 +253,18 @@ PoolDialog::PoolDialog(Context& context, QWidget* parent)
     m_window = new QComboBox(this);
     m_window->setObjectName(QStringLiteral("poolWindow"));
     addField(tr("For"), m_window);
+    m_duration = new QLineEdit(this);
+    m_duration->setObjectName(QStringLiteral("poolDuration"));
+    m_durationField = addField(tr("How long"), m_duration);
+    m_refill = new MoneyEdit(this);
+    m_refill->setObjectName(QStringLiteral("poolRefill"));
+    m_refill->lineEdit()->setAccessibleName(tr("Refill in dollars an hour"));
+    m_refillField = addField(tr("Refills an hour"), m_refill);
+    m_fiscalDay = new QSpinBox(this);
+    m_fiscalDay->setObjectName(QStringLiteral("poolFiscalDay"));
+    m_fiscalDay->setRange(1, 28);
+    m_fiscalDay->setMinimumHeight(Theme::controlHeight);
+    m_fiscalField = addField(tr("First day of the month (fiscal calendar)"), m_fiscalDay);
     m_zone = valueBox(this, QStringLiteral("poolZone"));
     for (const auto& id : QTimeZone::availableTimeZoneIds()) {
         m_zone->addItem(QString::fromLatin1(id));
@@ -179,6 +272,13 @@ PoolDialog::PoolDialog(Context& context, QWidget* parent)
     const auto& settings = m_context.service().config()->settings;
     m_zone->setCurrentText(toQt(settings.zone.empty() ? systemZone() : settings.zone));
     m_zoneField = addField(tr("Time zone of its calendar"), m_zone);
+    m_reserve = new QSpinBox(this);
+    m_reserve->setObjectName(QStringLiteral("poolReserve"));
+    m_reserve->setRange(0, 99);
+    m_reserve->setSuffix(tr(" %"));
+    m_reserve->setSpecialValueText(tr("none"));
+    m_reserve->setMinimumHeight(Theme::controlHeight);
+    m_reserveField = addField(tr("Kept for priority high"), m_reserve);
     m_hard = new QCheckBox(tr("Hard: refuse what does not fit (off: only watch)"), this);
     m_hard->setObjectName(QStringLiteral("poolHard"));
     m_hard->setChecked(true);
@@ -191,7 +291,7 @@ PoolDialog::PoolDialog(Context& context, QWidget* parent)
     m_sentence->setObjectName(QStringLiteral("poolSentence"));
     m_sentence->setTextFormat(Qt::PlainText);
     m_sentence->setWordWrap(true);
-    m_sentence->setMinimumHeight(m_sentence->fontMetrics().lineSpacing() * 3);
+    m_sentence->setMinimumHeight(m_sentence->fontMetrics().lineSpacing() * 5);
     m_sentence->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     body()->addWidget(m_sentence);
 
@@ -204,8 +304,15 @@ PoolDialog::PoolDialog(Context& context, QWidget* parent)
         validate();
     });
     connect(m_value, &QComboBox::editTextChanged, this, &PoolDialog::validate);
-    connect(m_window, &QComboBox::currentIndexChanged, this, &PoolDialog::validate);
+    connect(m_window, &QComboBox::currentIndexChanged, this, [this] {
+        proposeDuration();
+        validate();
+    });
     connect(m_zone, &QComboBox::editTextChanged, this, &PoolDialog::validate);
+    connect(m_duration, &QLineEdit::textChanged, this, &PoolDialog::validate);
+    connect(m_refill, &MoneyEdit::edited, this, &PoolDialog::validate);
+    connect(m_fiscalDay, &QSpinBox::valueChanged, this, &PoolDialog::validate);
+    connect(m_reserve, &QSpinBox::valueChanged, this, &PoolDialog::validate);
     connect(m_cap, &MoneyEdit::edited, this, &PoolDialog::validate);
     connect(m_hard, &QCheckBox::toggled, this, &PoolDialog::validate);
     connect(m_name, &QLineEdit::textEdited, this, [this] {
@@ -219,14 +326,7 @@ PoolDialog::PoolDialog(Context& context, QWidget* parent)
 void PoolDialog::fillScopes()
 {
     for (std::size_t i = 0; i < scopeChoices.size(); ++i) {
-        const auto& choice = scopeChoices[i];
-        ledger::Scope scope;
-        scope.kind = choice.kind;
-        scope.each = choice.each;
-        scope.value = choice.each ? std::string() : std::string("x");
-        if (!windowsFor(scope).empty()) {
-            m_scope->addItem(tr(choice.words), int(i));
-        }
+        m_scope->addItem(tr(scopeChoices[i].words), int(i));
     }
 }
 
@@ -235,8 +335,11 @@ void PoolDialog::fillWindows()
     const auto before = m_window->currentData().toString();
     m_window->blockSignals(true);
     m_window->clear();
-    for (const auto& window : windowsFor(scope())) {
-        m_window->addItem(windowWords(window), toQt(window.text()));
+    for (const auto& choice : windowChoices) {
+        const auto name = QString::fromLatin1(choice.name);
+        if (fits(scope().kind, name)) {
+            m_window->addItem(tr(choice.words), name);
+        }
     }
     const int day = m_window->findData(QStringLiteral("day"));
     const int same = m_window->findData(before);
@@ -244,22 +347,60 @@ void PoolDialog::fillWindows()
     m_window->blockSignals(false);
 }
 
+/// A day for a sliding window, half an hour of idleness for a session, until something is typed.
+void PoolDialog::proposeDuration()
+{
+    const auto kind = m_window->currentData().toString();
+    const auto text = m_duration->text().trimmed();
+    if (kind == QLatin1String("sliding") && (text.isEmpty() || text == QLatin1String("30m"))) {
+        m_duration->setText(QStringLiteral("24h"));
+    } else if (kind == QLatin1String("session")
+        && (text.isEmpty() || text == QLatin1String("24h"))) {
+        m_duration->setText(QStringLiteral("30m"));
+    } else if (kind == QLatin1String("bucket") && m_refill->lineEdit()->text().isEmpty()) {
+        m_refill->setMoney(Money::fromCents(100));
+    }
+}
+
+std::set<std::string> PoolDialog::knownValues(ledger::ScopeKind kind) const
+{
+    using Kind = ledger::ScopeKind;
+    const auto config = m_context.service().config();
+    std::set<std::string> values;
+    for (const auto& key : config->keys) {
+        if (kind == Kind::Team && !key.team.empty()) {
+            values.insert(key.team);
+        } else if (kind == Kind::User && !key.user.empty()) {
+            values.insert(key.user);
+        } else if (kind == Kind::Key && key.revokedAtUs == 0) {
+            values.insert(key.name);
+        } else if (kind == Kind::Tag) {
+            values.insert(key.tags.begin(), key.tags.end());
+        }
+    }
+    for (const auto& model : config->models) {
+        if (kind == Kind::Model) {
+            values.insert(model.id());
+        }
+    }
+    for (const auto& provider : config->providers) {
+        if (kind == Kind::Provider) {
+            values.insert(provider.name);
+        }
+    }
+    if (kind == Kind::Tier) {
+        values = {"2", "3", "4"};
+    }
+    return values;
+}
+
 void PoolDialog::fillValues()
 {
     const auto wanted = scope();
-    const bool named = !wanted.each && wanted.kind != ledger::ScopeKind::Org
-        && wanted.kind != ledger::ScopeKind::Request;
-    m_valueField->setVisible(named);
-    std::set<std::string> values;
-    for (const auto& key : m_context.service().config()->keys) {
-        if (wanted.kind == ledger::ScopeKind::Team && !key.team.empty()) {
-            values.insert(key.team);
-        } else if (wanted.kind == ledger::ScopeKind::User && !key.user.empty()) {
-            values.insert(key.user);
-        } else if (wanted.kind == ledger::ScopeKind::Key && key.revokedAtUs == 0) {
-            values.insert(key.name);
-        }
-    }
+    m_valueField->setVisible(isNamed(wanted));
+    m_valueField->setLabel(valueLabel(wanted.kind));
+    m_value->setAccessibleName(valueLabel(wanted.kind));
+    const auto values = knownValues(wanted.kind);
     const auto typed = m_value->currentText();
     m_value->blockSignals(true);
     m_value->clear();
@@ -277,11 +418,26 @@ ledger::Scope PoolDialog::scope() const
     const int choice = m_scope->currentData().toInt();
     scope.kind = scopeChoices[std::size_t(choice)].kind;
     scope.each = scopeChoices[std::size_t(choice)].each;
-    if (!scope.each && scope.kind != ledger::ScopeKind::Org
-        && scope.kind != ledger::ScopeKind::Request) {
+    if (isNamed(scope)) {
         scope.value = fromQt(m_value->currentText().trimmed());
     }
     return scope;
+}
+
+Result<ledger::Window> PoolDialog::window() const
+{
+    const auto kind = fromQt(m_window->currentData().toString());
+    if (kind == "sliding" || kind == "session") {
+        return ledger::Window::parse(kind + ":" + fromQt(m_duration->text().trimmed()));
+    }
+    if (kind == "bucket") {
+        ledger::Window bucket;
+        bucket.kind = ledger::WindowKind::Bucket;
+        bucket.bucketCapacity = m_cap->money().value_or(Money());
+        bucket.bucketRefillPerHour = m_refill->money().value_or(Money());
+        return bucket;
+    }
+    return ledger::Window::parse(kind);
 }
 
 service::NewPool PoolDialog::value() const
@@ -289,16 +445,20 @@ service::NewPool PoolDialog::value() const
     service::NewPool pool;
     pool.name = fromQt(m_name->text().trimmed());
     pool.scope = scope();
-    if (const auto window = ledger::Window::parse(fromQt(m_window->currentData().toString()))) {
-        pool.window = *window;
-    }
     pool.cap = m_cap->money().value_or(Money());
+    if (const auto given = window()) {
+        pool.window = *given;
+    }
     pool.zone = fromQt(m_zone->currentText().trimmed());
     pool.hard = m_hard->isChecked();
+    const bool calendar
+        = pool.window.kind == ledger::WindowKind::Fixed && pool.window.period >= Period::Month;
+    pool.fiscalStartDay = calendar ? m_fiscalDay->value() : 1;
+    pool.reservePercent = pool.window.kind == ledger::WindowKind::Request ? 0 : m_reserve->value();
     return pool;
 }
 
-void PoolDialog::prefill(const ledger::Pool& pool)
+void PoolDialog::take(const ledger::Pool& pool)
 {
     for (int i = 0; i < m_scope->count(); ++i) {
         const auto& choice = scopeChoices[std::size_t(m_scope->itemData(i).toInt())];
@@ -307,20 +467,54 @@ void PoolDialog::prefill(const ledger::Pool& pool)
         }
     }
     m_value->setCurrentText(toQt(pool.scope.value));
-    m_window->setCurrentIndex(std::max(m_window->findData(toQt(pool.window.text())), 0));
+    m_window->setCurrentIndex(std::max(m_window->findData(windowName(pool.window)), 0));
+    if (pool.window.durationUs > 0) {
+        m_duration->setText(toQt(pool.window.text()).section(QLatin1Char(':'), 1));
+    }
+    if (pool.window.kind == ledger::WindowKind::Bucket) {
+        m_refill->setMoney(pool.window.bucketRefillPerHour);
+    }
     m_cap->setMoney(pool.cap);
     m_zone->setCurrentText(toQt(pool.zone));
+    m_fiscalDay->setValue(pool.fiscalStartDay);
+    m_reserve->setValue(pool.reservePercent);
     m_hard->setChecked(pool.hard);
     m_nameTouched = true;
-    m_name->setText(toQt(pool.name) + QStringLiteral("-copy"));
+}
+
+void PoolDialog::prefill(const ledger::Pool& pool)
+{
+    take(pool);
+    auto name = pool.name + "-copy";
+    for (int number = 2; isTaken(name); ++number) {
+        name = pool.name + "-copy-" + std::to_string(number);
+    }
+    m_name->setText(toQt(name));
+    validate();
+}
+
+void PoolDialog::edit(const ledger::Pool& pool)
+{
+    m_edited = pool;
+    const auto title = tr("Edit %1").arg(safeText(pool.name));
+    setWindowTitle(title);
+    setHeading(title);
+    actionButton()->setText(tr("Save"));
+    take(pool);
+    // Whom it covers is what its accounts are: another scope is another pool.
+    m_scope->setEnabled(false);
+    m_value->setEnabled(false);
+    m_name->setText(toQt(pool.name));
     validate();
 }
 
 bool PoolDialog::isTaken(const std::string& name) const
 {
     const auto config = m_context.service().config();
-    return std::any_of(config->pools.begin(), config->pools.end(),
-        [&](const auto& pool) { return !pool.archived && pool.name == name; });
+    return std::any_of(config->pools.begin(), config->pools.end(), [&](const auto& pool) {
+        const bool itself = m_edited && pool.id == m_edited->id;
+        return !pool.archived && !itself && pool.name == name;
+    });
 }
 
 QString PoolDialog::proposedName(const service::NewPool& pool) const
@@ -346,41 +540,101 @@ QString PoolDialog::problemOfName() const
     return isTaken(name) ? tr("A pool of that name exists. Choose another name.") : QString();
 }
 
+void PoolDialog::showFields(const service::NewPool& pool)
+{
+    const auto kind = m_window->currentData().toString();
+    const bool lasts = kind == QLatin1String("sliding") || kind == QLatin1String("session");
+    m_durationField->setVisible(lasts);
+    m_durationField->setLabel(kind == QLatin1String("session") ? tr("Idle time that ends a session")
+                                                               : tr("Length of the stretch"));
+    m_refillField->setVisible(kind == QLatin1String("bucket"));
+    const bool fixed = kind != QLatin1String("bucket") && !lasts
+        && pool.window.kind == ledger::WindowKind::Fixed;
+    m_zoneField->setVisible(fixed);
+    m_fiscalField->setVisible(fixed && pool.window.period >= Period::Month);
+    m_reserveField->setVisible(kind != QLatin1String("request"));
+}
+
+/// What is wrong with the value, the length, the refill; each is said at its field.
+bool PoolDialog::checkFields(const service::NewPool& pool)
+{
+    QString value;
+    if (isNamed(pool.scope)) {
+        if (pool.scope.value.empty()) {
+            value = tr("Type a name or choose one from the list.");
+        } else if (const auto scope = ledger::Scope::parse(pool.scope.text()); !scope) {
+            value = toQt(scope.error().message);
+        }
+    }
+    m_valueField->setProblem(value);
+    const auto given = window();
+    const bool lengthBad = !given && m_durationField->isVisibleTo(this);
+    m_durationField->setProblem(lengthBad
+            ? tr("Write a number with s, m, h, d or w, like 24h or 30m; at most 366d.")
+            : QString());
+    const auto refill = m_refill->money();
+    const bool refillBad = m_refillField->isVisibleTo(this) && (!refill || *refill <= Money());
+    m_refillField->setProblem(
+        refillBad ? tr("Say how much flows in an hour, above zero.") : QString());
+    const bool zoneBad = m_zoneField->isVisibleTo(this) && !isKnownZone(pool.zone);
+    m_zoneField->setProblem(
+        zoneBad ? tr("This zone is not known. Write it like Europe/Berlin.") : QString());
+    return value.isEmpty() && !lengthBad && !refillBad && !zoneBad;
+}
+
 void PoolDialog::validate()
 {
     auto pool = value();
+    showFields(pool);
+    const bool fieldsOk = checkFields(pool);
     if (!m_nameTouched) {
         m_name->setText(proposedName(pool));
         pool = value();
     }
-    const bool needsValue = !pool.scope.each && pool.scope.kind != ledger::ScopeKind::Org
-        && pool.scope.kind != ledger::ScopeKind::Request;
-    const bool valueMissing = needsValue && pool.scope.value.empty();
-    m_valueField->setProblem(
-        valueMissing ? tr("Type a name or choose one from the list.") : QString());
-    const bool zoneBad = !isKnownZone(pool.zone);
-    m_zoneField->setProblem(
-        zoneBad ? tr("This zone is not known. Write it like Europe/Berlin.") : QString());
-    m_zoneField->setVisible(pool.window.kind == ledger::WindowKind::Fixed);
     const auto nameProblem = problemOfName();
     m_nameField->setProblem(nameProblem);
-    const bool capOk = m_cap->money().has_value() && !m_cap->money()->isNegative();
-    m_sentence->setText(valueMissing || !capOk
-            ? tr("Fill in the cap to see what this pool will do.")
+    const bool capOk = m_cap->money().has_value() && *m_cap->money() > Money();
+    m_sentence->setText(!fieldsOk || !capOk
+            ? tr("Fill in the fields to see what this pool will do.")
             : poolSentence(pool));
-    setAcceptable(!valueMissing && !zoneBad && nameProblem.isEmpty() && capOk);
+    setAcceptable(fieldsOk && nameProblem.isEmpty() && capOk);
+}
+
+service::PoolEdit PoolDialog::editOf(const service::NewPool& pool) const
+{
+    service::PoolEdit edit;
+    const auto& old = *m_edited;
+    const auto set = [](auto& field, const auto& now, const auto& was) {
+        if (!(now == was)) {
+            field = now;
+        }
+    };
+    set(edit.name, pool.name, old.name);
+    set(edit.cap, pool.cap, old.cap);
+    set(edit.window, pool.window, old.window);
+    set(edit.zone, pool.zone, old.zone);
+    set(edit.fiscalStartDay, pool.fiscalStartDay, old.fiscalStartDay);
+    set(edit.reservePercent, pool.reservePercent, old.reservePercent);
+    set(edit.hard, pool.hard, old.hard);
+    return edit;
 }
 
 void PoolDialog::submit()
 {
     const auto pool = value();
     auto& service = m_context.service();
-    m_context.runUndoable(
-        tr("Add pool %1").arg(safeText(pool.name)),
-        [&service, pool]() -> Result<void> {
-            const auto added = service.addPool(pool, "console");
-            return added ? Result<void>() : Result<void>(added.error());
-        },
+    std::function<Result<void>()> command = [&service, pool]() -> Result<void> {
+        const auto added = service.addPool(pool, "console");
+        return added ? Result<void>() : Result<void>(added.error());
+    };
+    if (m_edited) {
+        command = [&service, id = m_edited->id, edit = editOf(pool)]() -> Result<void> {
+            const auto edited = service.editPool(id, edit, "console");
+            return edited ? Result<void>() : Result<void>(edited.error());
+        };
+    }
+    const auto text = m_edited ? tr("Edit pool %1") : tr("Add pool %1");
+    m_context.runUndoable(text.arg(safeText(pool.name)), std::move(command),
         [self = QPointer(this)](
             const Result<void>& result) { return self ? self->commandDone(result) : false; });
 }
@@ -402,15 +656,15 @@ PoolMoneyDialog::PoolMoneyDialog(Context& context, Kind kind, const ledger::Pool
         m_direction->addItem(tr("Charge more (a cost is missing)"));
         addField(tr("What to do"), m_direction);
         connect(m_direction, &QComboBox::currentIndexChanged, this, &PoolMoneyDialog::validate);
-        if (pool.pool.scope.each) {
-            m_account = valueBox(this, QStringLiteral("account"));
-            for (const auto& view : pool.accounts) {
-                m_account->addItem(toQt(view.key.value));
-            }
-            m_account->setCurrentText(account);
-            addField(tr("Which account"), m_account);
-            connect(m_account, &QComboBox::editTextChanged, this, &PoolMoneyDialog::validate);
+    }
+    if (pool.pool.scope.each) {
+        m_account = valueBox(this, QStringLiteral("account"));
+        for (const auto& view : pool.accounts) {
+            m_account->addItem(toQt(view.key.value));
         }
+        m_account->setCurrentText(account);
+        addField(tr("Which account"), m_account);
+        connect(m_account, &QComboBox::editTextChanged, this, &PoolMoneyDialog::validate);
     }
     m_amount = new MoneyEdit(this);
     m_amount->setObjectName(QStringLiteral("amount"));
@@ -448,8 +702,8 @@ void PoolMoneyDialog::validate()
     setAcceptable(amount().has_value() && accountOk && !m_reason->text().trimmed().isEmpty());
     if (!money || money->nano() <= 0) {
         m_sentence->setText(
-            tr("Write an amount above zero. This is an entry in the journal; it is corrected by "
-               "another entry, not undone."));
+            tr("Write an amount above zero. This is an entry in the journal, kept for ever; undo "
+               "books the opposite entry."));
         return;
     }
     const auto shown = moneyText(*money);
@@ -469,12 +723,15 @@ void PoolMoneyDialog::submit()
     const auto reason = fromQt(m_reason->text().trimmed());
     const auto account
         = m_account == nullptr ? std::string() : fromQt(m_account->currentText().trimmed());
-    auto& service = m_context.service();
-    m_context.run(
-        [&service, kind = m_kind, id = m_pool.id, money, reason, account] {
-            return kind == Kind::TopUp ? service.topUpPool(id, money, reason, "console")
-                                       : service.adjustPool(id, account, money, reason, "console");
-        },
+    service::MoneyOrder order;
+    order.kind = m_kind == Kind::TopUp ? service::MoneyOrder::Kind::TopUp
+                                       : service::MoneyOrder::Kind::Adjust;
+    order.pool = m_pool.id;
+    order.value = account;
+    order.amount = money;
+    order.reason = reason;
+    const auto text = m_kind == Kind::TopUp ? tr("Top up %1 by %2") : tr("Adjust %1 by %2");
+    m_context.moveMoney(text.arg(safeText(m_pool.name), moneyText(money)), order,
         [self = QPointer(this)](
             const Result<void>& result) { return self ? self->commandDone(result) : false; });
 }

@@ -2,16 +2,21 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// Adding a pool, and moving money in one by hand. What this build does not enforce is not offered:
-// a cap that is shown must be a cap that holds. GUI thread only.
+// Adding and editing a pool of any kind, and moving money in one by hand. Says in plain words what
+// the pool will do while it is filled in. GUI thread only.
 
 #include "ui/context.h"
 #include "ui/dialogs/command_dialog.h"
+
+#include <optional>
+#include <set>
+#include <string>
 
 class QCheckBox;
 class QComboBox;
 class QLabel;
 class QLineEdit;
+class QSpinBox;
 
 namespace headgate::ui {
 
@@ -26,6 +31,8 @@ public:
     explicit PoolDialog(Context& context, QWidget* parent = nullptr);
     /// Starts from an existing pool (duplicate) under a new name.
     void prefill(const ledger::Pool& pool);
+    /// Changes an existing pool instead of adding one.
+    void edit(const ledger::Pool& pool);
     [[nodiscard]] service::NewPool value() const;
 
 protected:
@@ -35,6 +42,13 @@ private:
     void fillScopes();
     void fillWindows();
     void fillValues();
+    void proposeDuration();
+    void take(const ledger::Pool& pool);
+    void showFields(const service::NewPool& pool);
+    [[nodiscard]] bool checkFields(const service::NewPool& pool);
+    [[nodiscard]] service::PoolEdit editOf(const service::NewPool& pool) const;
+    [[nodiscard]] std::set<std::string> knownValues(ledger::ScopeKind kind) const;
+    [[nodiscard]] Result<ledger::Window> window() const; ///< an error while its length is wrong
     void validate();
     [[nodiscard]] ledger::Scope scope() const;
     [[nodiscard]] QString problemOfName() const;
@@ -42,10 +56,15 @@ private:
     [[nodiscard]] QString proposedName(const service::NewPool& pool) const;
 
     Context& m_context;
+    std::optional<ledger::Pool> m_edited;
     QLineEdit* m_name = nullptr;
     QComboBox* m_scope = nullptr;
     QComboBox* m_value = nullptr;
     QComboBox* m_window = nullptr;
+    QLineEdit* m_duration = nullptr;
+    MoneyEdit* m_refill = nullptr;
+    QSpinBox* m_fiscalDay = nullptr;
+    QSpinBox* m_reserve = nullptr;
     MoneyEdit* m_cap = nullptr;
     QComboBox* m_zone = nullptr;
     QCheckBox* m_hard = nullptr;
@@ -53,10 +72,14 @@ private:
     FormField* m_nameField = nullptr;
     FormField* m_valueField = nullptr;
     FormField* m_zoneField = nullptr;
+    FormField* m_durationField = nullptr;
+    FormField* m_refillField = nullptr;
+    FormField* m_fiscalField = nullptr;
+    FormField* m_reserveField = nullptr;
     bool m_nameTouched = false;
 };
 
-/// A top-up or an adjustment: money is corrected by entries with a reason, never undone.
+/// A top-up or an adjustment: an entry with a reason. Undo books the opposite entry.
 class PoolMoneyDialog final : public CommandDialog {
     Q_OBJECT
 public:

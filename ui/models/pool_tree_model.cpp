@@ -2,7 +2,10 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/models/pool_tree_model.h"
 
+#include "core/service/burn_down.h"
 #include "ui/models/cells.h"
+
+#include <QDateTime>
 
 namespace headgate::ui {
 
@@ -15,7 +18,9 @@ std::vector<Column> poolColumns()
         {M::tr("Use of the cap"), M::tr("Solid: spent. Hatched: held by requests in flight.")},
         {M::tr("Spent"), {}, true}, {M::tr("Held"), {}, true},
         {M::tr("Cap"), M::tr("Edit with F2 or a double click."), true}, {M::tr("Left"), {}, true},
-        {M::tr("Resets")}, {M::tr("State")}};
+        {M::tr("Resets")},
+        {M::tr("Lasts until"), M::tr("When the money is gone if it is spent as it is now.")},
+        {M::tr("State")}};
 }
 
 Money capOf(const ledger::Pool& pool, const ledger::Balance& balance)
@@ -78,6 +83,10 @@ Cell stateCell(const ledger::Pool& pool, const PoolNumbers& numbers)
         return chipCell(PoolTreeModel::tr("Nearly empty"), Chip::Tone::Warning,
             PoolTreeModel::tr("Less than a tenth is left."));
     }
+    if (!pool.hard) {
+        return chipCell(PoolTreeModel::tr("Watching"), Chip::Tone::Neutral,
+            PoolTreeModel::tr("Counts, never refuses."));
+    }
     return chipCell(PoolTreeModel::tr("Open"), Chip::Tone::Ok);
 }
 
@@ -104,8 +113,51 @@ Cell resetCell(const ledger::Pool& pool, const std::optional<TimeUs>& resetsAtUs
     return cell;
 }
 
-SnapshotRow accountRow(const ledger::Pool& pool, const ledger::AccountView& account, TimeUs nowUs)
+/// What time it is, and what was spent lately.
+struct Now {
+    TimeUs atUs;
+    const ledger::RecentSpends& recent;
+};
+
+/// The tooltip is the sentence that the detail pane shows.
+Cell lastsCell(const ledger::Pool& pool, const ledger::AccountView* account, const Now& now)
 {
+    auto cell = textCell(QStringLiteral("–"));
+    cell.muted = true;
+    cell.sort = qlonglong(INT64_MAX);
+    if (account == nullptr || ledger::isPerRequest(pool)) {
+        return cell;
+    }
+    const auto gone = service::lastsUntil(pool, *account, now.recent, now.atUs);
+    if (!gone) {
+        const bool fixed = pool.window.kind == ledger::WindowKind::Fixed;
+        cell.tooltip = fixed ? PoolTreeModel::tr("lasts to the end of the window")
+                             : PoolTreeModel::tr("lasts");
+        const auto& balance = account->balance;
+        if (balance.settled.plusSaturated(balance.held)
+            >= pool.cap.plusSaturated(balance.toppedUp)) {
+            cell.tooltip = PoolTreeModel::tr("nothing is left");
+        } else if (fixed) {
+            cell.text = PoolTreeModel::tr("the end");
+        }
+        return cell;
+    }
+    const auto time = QDateTime::fromMSecsSinceEpoch(*gone / usPerMs);
+    const bool today = time.date() == QDateTime::fromMSecsSinceEpoch(now.atUs / usPerMs).date();
+    const bool near = *gone - now.atUs < 300 * usPerDay;
+    cell.text = time.toString(today ? QStringLiteral("HH:mm")
+            : near                  ? QStringLiteral("d MMM HH:mm")
+                                    : QStringLiteral("MMM yyyy"));
+    cell.muted = false;
+    cell.sort = qlonglong(*gone);
+    cell.tooltip = PoolTreeModel::tr("gone in %1, at %2")
+                       .arg(untilText(qint64(*gone - now.atUs)), cell.text);
+    return cell;
+}
+
+SnapshotRow accountRow(const ledger::Pool& pool, const ledger::AccountView& account, const Now& now)
+{
+    const TimeUs nowUs = now.atUs;
     SnapshotRow row;
     row.id = toQt(account.key.value);
     row.cells.resize(PoolTreeModel::Columns);
@@ -121,11 +173,8 @@ SnapshotRow accountRow(const ledger::Pool& pool, const ledger::AccountView& acco
     const auto left = leftOf(pool, account.balance);
     at(PoolTreeModel::Left) = moneyCell(left);
     at(PoolTreeModel::Resets) = resetCell(pool, account.resetsAtUs, nowUs);
-    PoolNumbers numbers;
-    numbers.cap = cap;
-    numbers.left = left;
-    numbers.overrunFrozen = account.balance.frozen;
-    at(PoolTreeModel::State) = stateCell(pool, numbers);
+    at(PoolTreeModel::Lasts) = lastsCell(pool, &account, now);
+    at(PoolTreeModel::State) = stateCell(pool, accountNumbers(pool, account));
     return row;
 }
 
@@ -141,8 +190,19 @@ SnapshotRow moreRow(std::int64_t more)
     return row;
 }
 
-SnapshotRow poolRow(const ledger::PoolState& state, TimeUs nowUs)
+/// The account with the least left.
+const ledger::AccountView* fullestOf(const ledger::PoolState& state)
 {
+    const auto least = std::min_element(
+        state.accounts.begin(), state.accounts.end(), [&](const auto& a, const auto& b) {
+            return leftOf(state.pool, a.balance) < leftOf(state.pool, b.balance);
+        });
+    return least == state.accounts.end() ? nullptr : &*least;
+}
+
+SnapshotRow poolRow(const ledger::PoolState& state, const Now& now)
+{
+    const TimeUs nowUs = now.atUs;
     const auto& pool = state.pool;
     const auto numbers = poolNumbers(state);
     SnapshotRow row;
@@ -180,10 +240,11 @@ SnapshotRow poolRow(const ledger::PoolState& state, TimeUs nowUs)
             += PoolTreeModel::tr(" (%1)").arg(countText(qint64(state.accountsTotal)));
     }
     at(PoolTreeModel::Resets) = resetCell(pool, numbers.resetsAtUs, nowUs);
+    at(PoolTreeModel::Lasts) = lastsCell(pool, fullestOf(state), now);
     at(PoolTreeModel::State) = stateCell(pool, numbers);
     if (pool.scope.each) {
         for (const auto& account : state.accounts) {
-            row.children.push_back(accountRow(pool, account, nowUs));
+            row.children.push_back(accountRow(pool, account, now));
         }
         const auto more = state.accountsTotal - std::int64_t(state.accounts.size());
         if (more > 0) {
@@ -214,6 +275,7 @@ PoolNumbers poolNumbers(const ledger::PoolState& state)
         if (!numbers.left || left < *numbers.left) {
             numbers.left = left;
             numbers.cap = capOf(state.pool, account.balance);
+            numbers.fullestValue = account.key.value;
             numbers.fullestSettled = account.balance.settled;
             numbers.fullestHeld = account.balance.held;
         }
@@ -222,6 +284,21 @@ PoolNumbers poolNumbers(const ledger::PoolState& state)
             numbers.resetsAtUs = account.resetsAtUs;
         }
     }
+    return numbers;
+}
+
+PoolNumbers accountNumbers(const ledger::Pool& pool, const ledger::AccountView& account)
+{
+    PoolNumbers numbers;
+    numbers.settled = account.balance.settled;
+    numbers.held = account.balance.held;
+    numbers.cap = capOf(pool, account.balance);
+    numbers.left = leftOf(pool, account.balance);
+    numbers.fullestSettled = numbers.settled;
+    numbers.fullestHeld = numbers.held;
+    numbers.fullestValue = account.key.value;
+    numbers.overrunFrozen = account.balance.frozen;
+    numbers.resetsAtUs = account.resetsAtUs;
     return numbers;
 }
 
@@ -257,6 +334,21 @@ QString scopeWords(const ledger::Scope& scope)
     return toQt(scope.text());
 }
 
+QString spanWords(std::int64_t us)
+{
+    const auto some = [](std::int64_t count, const QString& unit) {
+        return QStringLiteral("%1 %2").arg(count).arg(unit);
+    };
+    if (us % usPerDay == 0 && us > usPerDay) {
+        return some(us / usPerDay, PoolTreeModel::tr("days"));
+    }
+    if (us % usPerHour == 0) {
+        return some(us / usPerHour, PoolTreeModel::tr("h"));
+    }
+    return us % usPerMinute == 0 ? some(us / usPerMinute, PoolTreeModel::tr("min"))
+                                 : some(us / usPerSecond, PoolTreeModel::tr("s"));
+}
+
 QString windowWords(const ledger::Window& window)
 {
     switch (window.kind) {
@@ -280,8 +372,12 @@ QString windowWords(const ledger::Window& window)
         return PoolTreeModel::tr("for ever");
     case ledger::WindowKind::Request:
         return PoolTreeModel::tr("one request");
-    default:
-        break;
+    case ledger::WindowKind::Sliding:
+        return PoolTreeModel::tr("any %1").arg(spanWords(window.durationUs));
+    case ledger::WindowKind::Bucket:
+        return PoolTreeModel::tr("a bucket");
+    case ledger::WindowKind::Session:
+        return PoolTreeModel::tr("%1 idle").arg(spanWords(window.durationUs));
     }
     return toQt(window.text());
 }
@@ -289,6 +385,18 @@ QString windowWords(const ledger::Window& window)
 QString resetWords(
     const ledger::Window& window, const std::optional<TimeUs>& resetsAtUs, TimeUs nowUs)
 {
+    switch (window.kind) {
+    case ledger::WindowKind::Sliding:
+        return resetsAtUs && *resetsAtUs > nowUs
+            ? PoolTreeModel::tr("leaves in %1").arg(untilText(qint64(*resetsAtUs - nowUs)))
+            : PoolTreeModel::tr("as it leaves");
+    case ledger::WindowKind::Bucket:
+        return PoolTreeModel::tr("%1 an hour").arg(moneyText(window.bucketRefillPerHour));
+    case ledger::WindowKind::Session:
+        return PoolTreeModel::tr("after %1 idle").arg(spanWords(window.durationUs));
+    default:
+        break;
+    }
     if (resetsAtUs) {
         return *resetsAtUs > nowUs
             ? PoolTreeModel::tr("in %1").arg(untilText(qint64(*resetsAtUs - nowUs)))
@@ -303,13 +411,14 @@ QString resetWords(
 
 PoolTreeModel::PoolTreeModel(QObject* parent) : SnapshotModel(poolColumns(), parent) { }
 
-void PoolTreeModel::setPools(
-    const std::vector<ledger::PoolState>& pools, TimeUs nowUs, bool withArchived)
+void PoolTreeModel::setPools(const std::vector<ledger::PoolState>& pools, TimeUs nowUs,
+    bool withArchived, const ledger::RecentSpends& recent)
 {
+    const Now now{nowUs, recent};
     std::vector<SnapshotRow> rows;
     for (const auto& state : pools) {
         if (withArchived || !state.pool.archived) {
-            rows.push_back(poolRow(state, nowUs));
+            rows.push_back(poolRow(state, now));
         }
     }
     setRows(std::move(rows));

@@ -8,6 +8,7 @@
 #include "ui/models/snapshot_model.h"
 
 // After Qt: moc stumbles over the standard library when it meets it first.
+#include "core/ledger/explain.h"
 #include "core/ledger/ledger.h"
 
 #include <optional>
@@ -22,12 +23,17 @@ struct PoolNumbers {
     std::optional<Money> left; ///< of the fullest account; absent: nothing to count
     Money fullestSettled;
     Money fullestHeld;
+    std::string fullestValue; ///< which account that is
     bool overrunFrozen = false;
     std::optional<TimeUs> resetsAtUs;
 };
 [[nodiscard]] PoolNumbers poolNumbers(const ledger::PoolState& state);
+/// The same of one account alone.
+[[nodiscard]] PoolNumbers accountNumbers(
+    const ledger::Pool& pool, const ledger::AccountView& account);
 
 [[nodiscard]] QString scopeWords(const ledger::Scope& scope); ///< "team search", "each session"
+[[nodiscard]] QString spanWords(std::int64_t us); ///< "24 h", "7 days", "30 min"
 [[nodiscard]] QString windowWords(const ledger::Window& window); ///< "a day", "for ever"
 /// When an account renews: "in 3 h 12 min", "never", "each request".
 [[nodiscard]] QString resetWords(
@@ -47,12 +53,15 @@ public:
         Cap,
         Left,
         Resets,
+        Lasts,
         State,
         Columns
     };
 
     explicit PoolTreeModel(QObject* parent = nullptr);
-    void setPools(const std::vector<ledger::PoolState>& pools, TimeUs nowUs, bool withArchived);
+    /// `recent` tells the present rate of windows without an end.
+    void setPools(const std::vector<ledger::PoolState>& pools, TimeUs nowUs, bool withArchived,
+        const ledger::RecentSpends& recent = {});
     [[nodiscard]] static PoolId poolOf(const QModelIndex& index); ///< also of an account's line
     /// The scope value of an account's line; empty on a pool's.
     [[nodiscard]] static QString accountOf(const QModelIndex& index);

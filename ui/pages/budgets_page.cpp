@@ -2,13 +2,13 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/pages/budgets_page.h"
 
-#include "core/service/story.h"
 #include "ui/dialogs/pool_dialog.h"
+#include "ui/frame/drawer.h"
 #include "ui/models/cells.h"
-#include "ui/models/decision_table_model.h"
 #include "ui/models/pool_tree_model.h"
 #include "ui/pages/detail_view.h"
 #include "ui/pages/page_parts.h"
+#include "ui/pages/pool_detail.h"
 
 #include <QCheckBox>
 #include <QHBoxLayout>
@@ -16,8 +16,6 @@
 #include <QLineEdit>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QTabWidget>
-#include <QTableView>
 #include <QTreeView>
 #include <QVBoxLayout>
 
@@ -27,48 +25,8 @@ namespace headgate::ui {
 
 namespace {
 
-constexpr int journalPage = 100;
-constexpr int holdsLookBack = 1'000;
-
-Cell deltaCell(Money money)
-{
-    auto cell = moneyCell(money);
-    if (money.isZero()) {
-        cell.text = QStringLiteral("–");
-        cell.muted = true;
-    } else if (!money.isNegative()) {
-        cell.text.prepend(QLatin1Char('+'));
-    }
-    return cell;
-}
-
-SnapshotRow entryRow(const ledger::Entry& entry)
-{
-    QStringList accounts;
-    for (const auto& account : entry.accounts) {
-        if (!account.value.empty()) {
-            accounts << safeText(account.value);
-        }
-    }
-    SnapshotRow row;
-    row.id = QString::number(entry.sequence);
-    row.cells
-        = {timeCell(entry.atUs, {}), textCell(toQt(service::entryKindWords(entry.kind))), deltaCell(entry.heldDelta),
-            deltaCell(entry.settledDelta), textCell(accounts.join(QStringLiteral(", "))),
-            safeCell(entry.requestId), safeCell(entry.actor), safeCell(entry.reason)};
-    row.cells[0].sort = qlonglong(entry.sequence);
-    return row;
-}
-
-QTableView* detailTable(QAbstractItemModel* model, const QString& name, QWidget* parent)
-{
-    auto* view = new QTableView(parent);
-    setUpView(view, name);
-    view->setItemDelegate(new MaybeChipDelegate(view));
-    view->setModel(model);
-    setCompactRows(view);
-    return view;
-}
+/// How often the present rates are read again: "lasts until" need not be newer.
+constexpr std::int64_t ratesEveryUs = 15 * usPerSecond;
 
 } // namespace
 
@@ -98,11 +56,21 @@ BudgetsPage::BudgetsPage(Context& context, QWidget* parent) : Page(context, pare
     treeLayout->setContentsMargins(1, 1, 1, 1);
     treeLayout->addWidget(m_tree);
     m_splitter->addWidget(treeCard);
-    buildDetail();
+    m_detail = new PoolDetail(context, m_splitter);
+    m_splitter->addWidget(m_detail);
+    connect(m_detail, &PoolDetail::explained, this, &BudgetsPage::showStory);
     m_splitter->setStretchFactor(0, 3);
     m_splitter->setStretchFactor(1, 2);
     m_stack->addWidget(empty);
-    m_stack->addWidget(m_splitter);
+    auto* content = new QWidget(m_stack);
+    auto* columns = new QHBoxLayout(content);
+    columns->setContentsMargins(0, 0, 0, 0);
+    columns->setSpacing(Theme::space3);
+    columns->addWidget(m_splitter, 1);
+    m_drawer = new Drawer(content);
+    m_drawer->setObjectName(QStringLiteral("storyDrawer"));
+    columns->addWidget(m_drawer);
+    m_stack->addWidget(content);
     layout->addWidget(m_stack, 1);
     connect(&context, &Context::moneyMoved, this, &BudgetsPage::refresh);
     connect(&context, &Context::configChanged, this, &BudgetsPage::refresh);
@@ -148,13 +116,24 @@ void BudgetsPage::buildTree()
     m_tree->setItemDelegateForColumn(PoolTreeModel::Cap, new MoneyEditDelegate(m_tree));
     m_tree->setEditTriggers(QAbstractItemView::DoubleClicked);
     m_tree->setExpandsOnDoubleClick(false);
-    setColumnWidths(m_tree->header(), {-128, 104, 72, 78, 118, 80, 64, 76, 82, 100, 124});
+    setColumnWidths(m_tree->header(), {-132, 104, 84, 72, 136, 76, 64, 84, 76, 100, 88, 120});
     connect(m_model, &PoolTreeModel::capEdited, this,
         [this](qint64 pool, qint64 nano) { commitCap(PoolId{pool}, Money::fromNano(nano)); });
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
         refreshActions();
+        showCurrent();
         refreshDetail();
     });
+}
+
+/// In a narrow window two columns go that others tell as well: the state says "Watching", the bar
+/// shows what is held.
+void BudgetsPage::resizeEvent(QResizeEvent* event)
+{
+    Page::resizeEvent(event);
+    const bool narrow = width() < 1'250;
+    m_tree->setColumnHidden(PoolTreeModel::Mode, narrow);
+    m_tree->setColumnHidden(PoolTreeModel::Held, narrow);
 }
 
 void BudgetsPage::buildActions()
@@ -162,6 +141,8 @@ void BudgetsPage::buildActions()
     m_editCap = addViewAction(
         m_tree, {"editCap", tr("Edit cap"), QStringLiteral("edit"), [this] { editCap(); }});
     m_editCap->setShortcut(Qt::Key_F2);
+    m_edit = addViewAction(
+        m_tree, {"editPool", tr("Edit…"), QStringLiteral("settings"), [this] { editDialog(); }});
     m_topUp = addViewAction(
         m_tree, {"topUp", tr("Top up…"), QStringLiteral("plus"), [this] { moveMoney(true); }});
     m_adjust = addViewAction(
@@ -184,7 +165,7 @@ QWidget* BudgetsPage::buildHead()
     row->setSpacing(Theme::space2);
     row->addWidget(headingLabel(title(), 6, head));
     row->addStretch(1);
-    for (auto* action : {m_editCap, m_topUp, m_adjust, m_freeze, m_archive}) {
+    for (auto* action : {m_editCap, m_edit, m_topUp, m_adjust, m_freeze, m_archive}) {
         row->addWidget(actionButton(action, head));
     }
     m_withArchived = new QCheckBox(tr("Archived"), head);
@@ -201,91 +182,13 @@ QWidget* BudgetsPage::buildHead()
     return head;
 }
 
-QWidget* BudgetsPage::buildRefusals()
-{
-    m_refusals = new DecisionTableModel(
-        [this](const QString& slot, const activity::PageQuery& query,
-            const DecisionTableModel::Answer& answer) {
-            this->context().service().page(fromQt(QStringLiteral("budgets-") + slot), query,
-                onGui<Result<activity::Page>>(
-                    this, [answer](auto& page) { answer(std::move(page)); }));
-        },
-        this);
-    auto* refusals = detailTable(m_refusals, tr("Refusals of this pool"), m_tabs);
-    refusals->setObjectName(QStringLiteral("poolRefusals"));
-    setColumnWidths(
-        refusals->horizontalHeader(), {84, 110, 84, 110, -130, 124, 80, 60, 70, 80, 100});
-    setEmptyNote(refusals, tr("This pool has refused nothing."));
-    refusals->setColumnHidden(DecisionTableModel::TokensIn, true);
-    refusals->setColumnHidden(DecisionTableModel::TokensOut, true);
-    refusals->setColumnHidden(DecisionTableModel::StatusColumn, true);
-    refusals->setColumnHidden(DecisionTableModel::CostColumn, true);
-    refusals->setColumnHidden(DecisionTableModel::Latency, true);
-    connect(refusals, &QTableView::activated, this, [this](const QModelIndex& index) {
-        this->context().openDecision(m_refusals->decisionAt(index.row()).id);
-    });
-    return refusals;
-}
-
-void BudgetsPage::buildDetail()
-{
-    auto* card = new Card(m_splitter);
-    auto* outer = new QHBoxLayout(card);
-    outer->setContentsMargins(1, 1, 1, 1);
-    auto* left = new QWidget(card);
-    left->setFixedWidth(340);
-    auto* leftLayout = new QVBoxLayout(left);
-    leftLayout->setContentsMargins(0, Theme::space3, 0, 0);
-    leftLayout->setSpacing(0);
-    m_detailTitle = headingLabel(tr("No pool chosen"), 2, left);
-    m_detailTitle->setContentsMargins(Theme::space4, 0, Theme::space4, 0);
-    m_detailTitle->setWordWrap(true);
-    leftLayout->addWidget(m_detailTitle);
-    m_numbers = new DetailView(left);
-    m_numbers->setObjectName(QStringLiteral("poolNumbers"));
-    leftLayout->addWidget(m_numbers, 1);
-    outer->addWidget(left);
-    m_tabs = new QTabWidget(card);
-    m_tabs->setObjectName(QStringLiteral("poolTabs"));
-    m_tabs->setDocumentMode(true);
-    m_tabs->addTab(buildRefusals(), tr("Refusals"));
-    auto* journalPane = new QWidget(m_tabs);
-    auto* journalLayout = new QVBoxLayout(journalPane);
-    journalLayout->setContentsMargins(0, 0, 0, Theme::space1);
-    m_journalModel = new SnapshotModel(
-        {{tr("Time")}, {tr("Entry")}, {tr("Held"), {}, true}, {tr("Spent"), {}, true},
-            {tr("Account")}, {tr("Request")}, {tr("By")}, {tr("Reason")}},
-        this);
-    auto* journal = detailTable(m_journalModel, tr("Journal of this pool"), journalPane);
-    journal->setObjectName(QStringLiteral("poolJournal"));
-    setEmptyNote(journal, tr("No money has moved in this pool."));
-    setColumnWidths(journal->horizontalHeader(), {84, 120, 84, 84, 80, 100, 70, -110});
-    journalLayout->addWidget(journal, 1);
-    m_older = new QPushButton(tr("Older entries"), journalPane);
-    m_older->setObjectName(QStringLiteral("olderEntries"));
-    connect(m_older, &QPushButton::clicked, this, [this] { loadJournal(true); });
-    journalLayout->addWidget(m_older, 0, Qt::AlignHCenter);
-    m_tabs->addTab(journalPane, tr("Journal"));
-    m_holdsModel = new SnapshotModel(
-        {{tr("Since")}, {tr("State")}, {tr("Amount"), {}, true}, {tr("Model")}, {tr("Request")}},
-        this);
-    auto* holds = detailTable(m_holdsModel, tr("Open holds of this pool"), m_tabs);
-    holds->setObjectName(QStringLiteral("poolHolds"));
-    setEmptyNote(holds, tr("No request of this pool is under way."));
-    setColumnWidths(holds->horizontalHeader(), {84, 80, 90, 140, -120});
-    m_tabs->addTab(holds, tr("Open holds"));
-    connect(m_tabs, &QTabWidget::currentChanged, this, &BudgetsPage::refreshDetail);
-    outer->addWidget(m_tabs, 1);
-    m_splitter->addWidget(card);
-}
-
 void BudgetsPage::refresh()
 {
     if (!m_active) {
         return;
     }
     m_states = context().service().poolStates();
-    m_model->setPools(m_states, SystemClock().nowUs(), m_withArchived->isChecked());
+    m_model->setPools(m_states, SystemClock().nowUs(), m_withArchived->isChecked(), m_recent);
     const bool any = std::any_of(m_states.begin(), m_states.end(),
         [this](const auto& state) { return !state.pool.archived || m_withArchived->isChecked(); });
     m_stack->setCurrentIndex(any ? 1 : 0);
@@ -293,10 +196,17 @@ void BudgetsPage::refresh()
         m_tree->setCurrentIndex(m_proxy->index(0, PoolTreeModel::Name));
     }
     refreshActions();
-    refreshNumbers();
+    showCurrent();
+    refreshRates();
     if (!m_slow.isActive()) {
         m_slow.start();
     }
+}
+
+void BudgetsPage::showCurrent()
+{
+    const auto index = m_proxy->mapToSource(m_tree->currentIndex());
+    m_detail->showPool(current(), index.isValid() ? PoolTreeModel::accountOf(index) : QString());
 }
 
 const ledger::PoolState* BudgetsPage::current() const
@@ -324,7 +234,7 @@ void BudgetsPage::refreshActions()
 {
     const auto* state = current();
     const bool live = state != nullptr && !state->pool.archived;
-    for (auto* action : {m_editCap, m_adjust, m_freeze, m_hard}) {
+    for (auto* action : {m_editCap, m_edit, m_adjust, m_freeze, m_hard}) {
         action->setEnabled(live);
     }
     const bool counts = live && poolNumbers(*state).left.has_value();
@@ -338,154 +248,36 @@ void BudgetsPage::refreshActions()
     m_archive->setText(state != nullptr && state->pool.archived ? tr("Restore") : tr("Archive"));
 }
 
-void BudgetsPage::refreshNumbers()
-{
-    const auto* state = current();
-    if (state == nullptr) {
-        m_detailTitle->setText(tr("No pool chosen"));
-        m_numbers->setSections({});
-        return;
-    }
-    const auto& pool = state->pool;
-    const auto numbers = poolNumbers(*state);
-    m_detailTitle->setText(safeText(pool.name));
-    service::NewPool words;
-    words.scope = pool.scope;
-    words.window = pool.window;
-    words.cap = pool.cap;
-    words.zone = pool.zone;
-    words.hard = pool.hard;
-    auto money = [](const QString& label, Money value) {
-        return DetailLine{label, moneyText(value), exactMoneyText(value)};
-    };
-    DetailSection section;
-    section.text = poolSentence(words);
-    section.lines.push_back(money(tr("Spent"), numbers.settled));
-    section.lines.push_back(money(tr("Held now"), numbers.held));
-    section.lines.push_back(money(tr("Cap"), pool.cap));
-    if (numbers.left) {
-        section.lines.push_back(
-            money(pool.scope.each ? tr("Left in the fullest") : tr("Left"), *numbers.left));
-    }
-    section.lines.push_back(
-        {tr("Resets"), resetWords(pool.window, numbers.resetsAtUs, SystemClock().nowUs()),
-            numbers.resetsAtUs ? toQt(formatInZone(*numbers.resetsAtUs, pool.zone)) : QString()});
-    section.lines.push_back(money(tr("Spent since it exists"), state->lifetimeSettled));
-    if (pool.scope.each) {
-        section.lines.push_back({tr("Accounts"), countText(qint64(state->accountsTotal)), {}});
-    }
-    m_numbers->setSections({section});
-}
-
 void BudgetsPage::refreshDetail()
 {
-    if (!m_active) {
+    if (m_active) {
+        m_detail->refresh();
+    }
+}
+
+/// Rates of windows without an end are read from the journal, now and then.
+void BudgetsPage::refreshRates()
+{
+    const auto nowUs = SystemClock().nowUs();
+    if (nowUs - m_ratesAtUs < ratesEveryUs) {
         return;
     }
-    refreshNumbers();
-    const auto* state = current();
-    const auto pool = state == nullptr ? PoolId{} : state->pool.id;
-    const bool other = pool != m_shownPool;
-    if (other) {
-        m_shownPool = pool;
-        m_journal.clear();
-        m_journalMore = false;
-        showJournal();
-        m_holdsModel->setRows({});
-    }
-    if (state == nullptr) {
-        return;
-    }
-    activity::Filter filter;
-    filter.equals = {{"pool", state->pool.name}};
-    if (m_tabs->currentIndex() == 0) {
-        if (other || m_refusals->filter().equals != filter.equals) {
-            m_refusals->setFilter(filter);
-        } else {
-            m_refusals->refreshTop({});
-        }
-    } else if (m_tabs->currentIndex() == 1) {
-        loadJournal(false);
-    } else {
-        refreshHolds();
-    }
-}
-
-void BudgetsPage::loadJournal(bool older)
-{
-    const auto before = older && !m_journal.empty() ? m_journal.back().sequence : 0;
-    context().service().journal(m_shownPool, before, journalPage,
-        onGui<Result<std::vector<ledger::Entry>>>(
-            this, [this, pool = m_shownPool, older](auto& entries) {
-                if (pool != m_shownPool) {
-                    return;
-                }
-                if (!entries) {
-                    this->context().toast(toQt(entries.error().text()), true);
-                    return;
-                }
-                takeJournal(std::move(*entries), older);
-            }));
-}
-
-void BudgetsPage::takeJournal(std::vector<ledger::Entry> entries, bool older)
-{
-    if (older) {
-        m_journalMore = int(entries.size()) == journalPage;
-        m_journal.insert(m_journal.end(), entries.begin(), entries.end());
-    } else {
-        const auto newest = m_journal.empty() ? 0 : m_journal.front().sequence;
-        const bool joins
-            = !m_journal.empty() && !entries.empty() && entries.back().sequence <= newest;
-        if (joins) {
-            std::erase_if(entries, [&](const auto& entry) { return entry.sequence <= newest; });
-            m_journal.insert(m_journal.begin(), entries.begin(), entries.end());
-        } else {
-            m_journalMore = int(entries.size()) == journalPage;
-            m_journal = std::move(entries);
-        }
-    }
-    showJournal();
-}
-
-void BudgetsPage::showJournal()
-{
-    std::vector<SnapshotRow> rows;
-    rows.reserve(m_journal.size());
-    for (const auto& entry : m_journal) {
-        rows.push_back(entryRow(entry));
-    }
-    m_journalModel->setRows(std::move(rows));
-    m_older->setVisible(m_journalMore);
-}
-
-void BudgetsPage::refreshHolds()
-{
-    // A hold does not name its pools; the pool's journal names its holds.
-    context().service().journal(m_shownPool, 0, holdsLookBack,
-        onGui<Result<std::vector<ledger::Entry>>>(this, [this, pool = m_shownPool](auto& entries) {
-            if (pool != m_shownPool || !entries) {
-                return;
+    m_ratesAtUs = nowUs;
+    context().service().recentSpends(
+        onGui<Result<ledger::RecentSpends>>(this, [this](auto& recent) {
+            if (recent) {
+                m_recent = std::move(*recent);
+                refresh();
             }
-            std::vector<HoldId> touched;
-            for (const auto& entry : *entries) {
-                touched.push_back(entry.hold);
-            }
-            std::sort(touched.begin(), touched.end());
-            std::vector<SnapshotRow> rows;
-            for (const auto& hold : this->context().service().openHolds()) {
-                if (!std::binary_search(touched.begin(), touched.end(), hold.hold)) {
-                    continue;
-                }
-                SnapshotRow row;
-                row.id = QString::number(hold.hold.value);
-                row.cells = {timeCell(hold.atUs, {}),
-                    textCell(hold.state == ledger::HoldState::Held ? tr("Held") : tr("Sent")),
-                    moneyCell(hold.amount), safeCell(hold.model), safeCell(hold.requestId)};
-                rows.push_back(std::move(row));
-            }
-            m_holdsModel->setRows(std::move(rows));
         }));
+}
+
+void BudgetsPage::showStory(const QString& title, const std::vector<DetailSection>& story)
+{
+    auto* view = new DetailView(m_drawer);
+    view->setObjectName(QStringLiteral("story"));
+    view->setSections(story);
+    m_drawer->open(title, view);
 }
 
 void BudgetsPage::addPool()
@@ -501,6 +293,16 @@ void BudgetsPage::duplicate()
         auto* dialog = new PoolDialog(context(), this);
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         dialog->prefill(state->pool);
+        dialog->open();
+    }
+}
+
+void BudgetsPage::editDialog()
+{
+    if (const auto* state = current()) {
+        auto* dialog = new PoolDialog(context(), this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->edit(state->pool);
         dialog->open();
     }
 }

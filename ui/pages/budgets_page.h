@@ -3,7 +3,7 @@
 #pragma once
 
 // Pools and their accounts: how full they are now, caps edited in place, money moved with a reason,
-// and for the chosen pool its numbers, open holds, journal and refusals. GUI thread only.
+// and below them the chosen pool in detail, with the story of a number beside it. GUI thread only.
 
 #include "ui/pages/page.h"
 
@@ -11,21 +11,17 @@
 
 class QAction;
 class QCheckBox;
-class QLabel;
-class QPushButton;
 class QSplitter;
 class QStackedWidget;
-class QTabWidget;
 class QTreeView;
 
 namespace headgate::ui {
 
-class DecisionTableModel;
-class DetailView;
-class EmptyState;
+class Drawer;
+class PoolDetail;
 class PoolTreeModel;
-class SnapshotModel;
 class SnapshotProxy;
+struct DetailSection;
 
 class BudgetsPage final : public Page {
     Q_OBJECT
@@ -41,21 +37,21 @@ public:
 public Q_SLOTS:
     void addPool();
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void buildTree();
     void buildActions();
-    QWidget* buildRefusals();
-    void buildDetail();
     QWidget* buildHead();
     void refresh();
     void refreshActions();
     void refreshDetail();
-    void refreshNumbers();
-    void refreshHolds();
-    void loadJournal(bool older);
-    void takeJournal(std::vector<ledger::Entry> entries, bool older);
-    void showJournal();
+    void refreshRates();
+    void showCurrent();
+    void showStory(const QString& title, const std::vector<DetailSection>& story);
     void editCap();
+    void editDialog();
     void commitCap(PoolId pool, Money cap);
     void editPool(const QString& text, PoolId pool, const service::PoolEdit& edit);
     void moveMoney(bool topUp);
@@ -66,24 +62,19 @@ private:
     [[nodiscard]] const ledger::PoolState* current() const;
 
     std::vector<ledger::PoolState> m_states;
-    std::vector<ledger::Entry> m_journal; ///< of m_shownPool, newest first
-    PoolId m_shownPool;
-    bool m_journalMore = false;
+    ledger::RecentSpends m_recent; ///< the present rates
+    TimeUs m_ratesAtUs = 0; ///< when they were asked for
     bool m_active = false;
     PoolTreeModel* m_model = nullptr;
     SnapshotProxy* m_proxy = nullptr;
     QTreeView* m_tree = nullptr;
     QStackedWidget* m_stack = nullptr;
     QSplitter* m_splitter = nullptr;
-    QTabWidget* m_tabs = nullptr;
-    QLabel* m_detailTitle = nullptr;
-    DetailView* m_numbers = nullptr;
-    SnapshotModel* m_holdsModel = nullptr;
-    SnapshotModel* m_journalModel = nullptr;
-    DecisionTableModel* m_refusals = nullptr;
-    QPushButton* m_older = nullptr;
+    PoolDetail* m_detail = nullptr;
+    Drawer* m_drawer = nullptr;
     QCheckBox* m_withArchived = nullptr;
     QAction* m_editCap = nullptr;
+    QAction* m_edit = nullptr;
     QAction* m_topUp = nullptr;
     QAction* m_adjust = nullptr;
     QAction* m_freeze = nullptr;

@@ -17,4 +17,6 @@ set(HEADGATE_UI_PAGE_SOURCES
     pages/decision_detail.h pages/decision_detail.cpp
     pages/detail_view.h pages/detail_view.cpp
     pages/keys_page.h pages/keys_page.cpp
-    pages/page_parts.h pages/page_parts.cpp)
+    pages/page_parts.h pages/page_parts.cpp
+    pages/pool_detail.h pages/pool_detail.cpp
+    pages/story_sections.h pages/story_sections.cpp)

@@ -203,6 +203,7 @@ FormField::FormField(const QString& label, QWidget* field, QWidget* parent) : QW
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(Theme::space1);
     auto* name = new QLabel(label, this);
+    m_label = name;
     name->setTextFormat(Qt::PlainText);
     QFont bold = name->font();
     bold.setWeight(QFont::Medium);
@@ -216,6 +217,11 @@ FormField::FormField(const QString& label, QWidget* field, QWidget* parent) : QW
     layout->addWidget(name);
     layout->addWidget(field);
     layout->addWidget(m_note);
+}
+
+void FormField::setLabel(const QString& text)
+{
+    m_label->setText(text);
 }
 
 void FormField::setProblem(const QString& text)

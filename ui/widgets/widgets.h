@@ -92,8 +92,10 @@ public:
     FormField(const QString& label, QWidget* field, QWidget* parent = nullptr);
     void setProblem(const QString& text); ///< empty: fine
     void setHint(const QString& text);
+    void setLabel(const QString& text);
 
 private:
+    QLabel* m_label = nullptr;
     QLabel* m_note = nullptr;
     QString m_hint;
 };

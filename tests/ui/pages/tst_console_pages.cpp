@@ -20,6 +20,7 @@
 #include "ui/pages/detail_view.h"
 #include "ui/pages/keys_page.h"
 #include "ui/pages/page_parts.h"
+#include "ui/pages/pool_detail.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -227,6 +228,7 @@ void TestConsolePages::aPoolRefusesAndIsRaised()
         return tree->currentIndex().siblingAtColumn(0).data().toString();
     };
     QTRY_COMPARE_WITH_TIMEOUT(chosen(), QStringLiteral("team-search-day"), patienceMs);
+    child<QTabWidget>(&budgets, "poolTabs")->setCurrentIndex(PoolDetail::Refusals);
     auto* refusals = child<QTableView>(&budgets, "poolRefusals");
     QTRY_COMPARE_WITH_TIMEOUT(refusals->model()->rowCount(), 1, patienceMs);
     budgets.activateWindow();
@@ -262,13 +264,21 @@ void TestConsolePages::moneyMovesWithAReason()
     const auto used = tree->model()->index(0, PoolTreeModel::Used);
     QTRY_COMPARE_WITH_TIMEOUT(used.data().toString(), QStringLiteral("$2.25"), patienceMs);
     QTRY_VERIFY(openDialog("poolMoneyDialog") == nullptr);
-    child<QTabWidget>(&page, "poolTabs")->setCurrentIndex(1);
+    child<QTabWidget>(&page, "poolTabs")->setCurrentIndex(PoolDetail::Journal);
     auto* journal = child<QTableView>(&page, "poolJournal");
     QTRY_VERIFY_WITH_TIMEOUT(
         test::treeText(*journal->model(), {1, 3, 7})
             .contains(QStringLiteral("Adjustment | +$2.25 | Invoice of November")),
         patienceMs);
-    QVERIFY(!bench.context->undoStack().canUndo());
+    // Undo books the opposite entry; both stay in the journal.
+    QTRY_VERIFY(bench.context->undoStack().canUndo());
+    bench.context->undoStack().undo();
+    QTRY_COMPARE_WITH_TIMEOUT(used.data().toString(), QStringLiteral("$0.00"), patienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(test::treeText(*journal->model(), {1, 3, 7})
+                                 .contains(QStringLiteral("Adjustment | -$2.25 | Undo of entry #")),
+        patienceMs);
+    bench.context->undoStack().redo();
+    QTRY_COMPARE_WITH_TIMEOUT(used.data().toString(), QStringLiteral("$2.25"), patienceMs);
 }
 
 void TestConsolePages::poolsFreezeArchiveAndEmpty()
@@ -644,10 +654,15 @@ void TestConsolePages::onlyEnforcedWindowsAreOffered()
     QVERIFY(scopes->count() >= 6);
     for (int scope = 0; scope < scopes->count(); ++scope) {
         scopes->setCurrentIndex(scope);
-        child<QComboBox>(&dialog, "poolValue")->setCurrentText(QStringLiteral("x"));
+        const auto words = scopes->currentText();
+        child<QComboBox>(&dialog, "poolValue")
+            ->setCurrentText(words.contains(QStringLiteral("tier")) ? QStringLiteral("2")
+                    : words.contains(QStringLiteral("tag"))         ? QStringLiteral("k:x")
+                                                                    : QStringLiteral("x"));
         QVERIFY(windows->count() > 0);
         for (int window = 0; window < windows->count(); ++window) {
             windows->setCurrentIndex(window);
+            QVERIFY2(child<QPushButton>(&dialog, "accept")->isEnabled(), qPrintable(words));
             const auto value = dialog.value();
             QVERIFY2(ledger::isEnforced(value.scope, value.window),
                 qPrintable(scopes->currentText() + windows->currentText()));
