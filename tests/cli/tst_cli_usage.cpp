@@ -71,9 +71,8 @@ private Q_SLOTS:
     void laterVerbsSaySo_data()
     {
         QTest::addColumn<QString>("words");
-        for (const char* words :
-            {"models import prices.json --apply", "ledger explain 7", "routing train",
-                "routing status", "routing bench --train x --pair a,b", "wire check ."}) {
+        for (const char* words : {"models import prices.json --apply", "routing train",
+                 "routing status", "routing bench --train x --pair a,b", "wire check ."}) {
             QTest::newRow(words) << QString::fromLatin1(words);
         }
     }
