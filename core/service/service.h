@@ -189,6 +189,9 @@ public:
     // --- snapshots (memory only)
     [[nodiscard]] std::shared_ptr<const Config> config() const;
     [[nodiscard]] std::vector<ledger::PoolState> poolStates() const;
+    /// Of one account in memory; nothing when it is not among the current ones.
+    [[nodiscard]] std::optional<ledger::Balance> liveBalance(
+        PoolId pool, const ledger::AccountKey& account) const;
     [[nodiscard]] std::vector<ledger::OpenHold> openHolds() const;
     [[nodiscard]] std::vector<KeyUse> keysLastUsed() const;
     /// What was learned of models whose answers told their usage; by model.

@@ -420,6 +420,19 @@ Result<void> Service::undoMoneyMove(std::int64_t entry, const std::string& actor
     return m_impl->undoMoney(undone, actor);
 }
 
+std::optional<ledger::Balance> Service::liveBalance(
+    PoolId pool, const ledger::AccountKey& key) const
+{
+    for (const auto& state : poolStates()) {
+        for (const auto& account : state.accounts) {
+            if (state.pool.id == pool && account.key == key) {
+                return account.balance;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 // --- queries on the reports thread
 
 void Service::poolHistory(std::optional<PoolId> pool, int limit,
@@ -491,11 +504,19 @@ void Service::burnDown(const std::string& slot, PoolId pool, const std::string& 
             if (!wanted()) {
                 return;
             }
-            if (curve) {
-                done(burnDownOf(asked, std::move(*curve), nowUs));
-            } else {
+            if (!curve) {
                 done(curve.error());
+                return;
             }
+            const bool falls = asked.window.kind == ledger::WindowKind::Sliding
+                || asked.window.kind == ledger::WindowKind::Bucket;
+            const auto live = falls ? liveBalance(asked.id, curve->key) : std::nullopt;
+            if (live && live->settled < curve->now.settled) {
+                curve->points.push_back({nowUs, live->settled, live->held, live->toppedUp,
+                    live->settled.minusSaturated(curve->now.settled)});
+                curve->now = *live;
+            }
+            done(burnDownOf(asked, std::move(*curve), nowUs));
         });
     if (!queued) {
         done(tooBusyNow());

@@ -432,6 +432,12 @@ Story tellAccount(const ledger::AccountStory& account, const StoryContext& conte
                                              exact(account.stored.toppedUp)),
         exact(account.stored.held),
         perRequest ? std::string() : fmt::format("; {} is left", exact(std::max(left, Money())))));
+    if (context.live && context.live->settled < account.stored.settled) {
+        story.sentences.push_back(fmt::format(
+            "By now {} of it counts no more, so {} is settled; the next request books that.",
+            exact(account.stored.settled.minusSaturated(context.live->settled)),
+            exact(context.live->settled)));
+    }
     if (account.windows == 0) {
         story.sentences.emplace_back("No request has touched this account yet.");
     }

@@ -7,6 +7,7 @@
 
 #include "core/service/service.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct StoryContext {
     const Config* config = nullptr;
     const activity::Decision* decision = nullptr; ///< of the hold's request; null: not in the log
     TimeUs nowUs = 0;
+    /// The account as it stands now: what left a window or refilled is booked with the next call.
+    std::optional<ledger::Balance> live = {};
 };
 
 [[nodiscard]] Story tellHold(const ledger::HoldStory& hold, const StoryContext& context);

@@ -140,7 +140,9 @@ Result<void> explainAccount(
         return account.error();
     }
     const auto config = call.service.config();
-    const auto story = tellAccount(*account, {config.get(), nullptr, SystemClock().nowUs()});
+    const auto story = tellAccount(*account,
+        {config.get(), nullptr, SystemClock().nowUs(),
+            call.service.liveBalance(pool.id, account->key)});
     json::object row{{"kind", "account"}, {"pool", pool.name}, {"value", value},
         {"scope", pool.scope.text()}, {"window", pool.window.text()},
         {"cap_usd", pool.cap.toDecimal()}, {"hard", pool.hard},

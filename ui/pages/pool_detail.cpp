@@ -525,8 +525,9 @@ void PoolDetail::explainAccount()
                 return;
             }
             const auto config = m_context.service().config();
-            const auto story
-                = service::tellAccount(*account, {config.get(), nullptr, SystemClock().nowUs()});
+            const auto story = service::tellAccount(*account,
+                {config.get(), nullptr, SystemClock().nowUs(),
+                    m_context.service().liveBalance(account->pool.id, account->key)});
             Q_EMIT explained(safeText(story.title), storySections(story));
         }));
 }
