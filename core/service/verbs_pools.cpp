@@ -109,6 +109,9 @@ json::object poolRow(const ledger::PoolState& state)
     putTime(row, "resets_at", pool.scope.each ? 0 : resetsAtUs);
     row["renews"] = renewalWords(pool, pool.scope.each ? 0 : resetsAtUs);
     row["state"] = stateWord(pool, sum);
+    if (pool.archived) { // kept by the ledger, but not among what it shows
+        row["lifetime_settled_usd"] = nullptr;
+    }
     row["accounts"] = std::move(accounts);
     return row;
 }
@@ -118,6 +121,11 @@ std::optional<ledger::PoolState> stateOf(const Service& service, PoolId id)
     for (auto& state : service.poolStates()) {
         if (state.pool.id == id) {
             return std::move(state);
+        }
+    }
+    for (const auto& pool : service.config()->pools) { // archived: the ledger shows it no more
+        if (pool.id == id) {
+            return ledger::PoolState{pool, {}, 0, {}};
         }
     }
     return std::nullopt;
@@ -159,6 +167,13 @@ Result<void> listPools(const VerbCall& call)
     for (const auto& state : call.service.poolStates()) {
         if (all || !state.pool.archived) {
             if (auto done = send(call, poolRow(state)); !done) {
+                return done;
+            }
+        }
+    }
+    for (const auto& pool : call.service.config()->pools) {
+        if (all && pool.archived) {
+            if (auto done = send(call, poolRow({pool, {}, 0, {}})); !done) {
                 return done;
             }
         }

@@ -188,6 +188,13 @@ void BudgetsPage::refresh()
         return;
     }
     m_states = context().service().poolStates();
+    if (m_withArchived->isChecked()) { // the ledger shows them no more
+        for (const auto& pool : context().service().config()->pools) {
+            if (pool.archived) {
+                m_states.push_back({pool, {}, 0, {}});
+            }
+        }
+    }
     m_model->setPools(m_states, SystemClock().nowUs(), m_withArchived->isChecked(), m_recent);
     const bool any = std::any_of(m_states.begin(), m_states.end(),
         [this](const auto& state) { return !state.pool.archived || m_withArchived->isChecked(); });

@@ -307,7 +307,9 @@ void PoolDetail::refreshNumbers()
     section.lines.push_back(
         {tr("Resets"), resetWords(pool.window, numbers.resetsAtUs, SystemClock().nowUs()),
             numbers.resetsAtUs ? toQt(formatInZone(*numbers.resetsAtUs, pool.zone)) : QString()});
-    section.lines.push_back(money(tr("Spent since it exists"), m_state->lifetimeSettled));
+    if (!pool.archived) {
+        section.lines.push_back(money(tr("Spent since it exists"), m_state->lifetimeSettled));
+    }
     if (pool.scope.each && !one) {
         section.lines.push_back({tr("Accounts"), countText(qint64(m_state->accountsTotal)), {}});
     }

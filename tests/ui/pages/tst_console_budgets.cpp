@@ -14,6 +14,7 @@
 #include "ui/pages/pool_detail.h"
 
 #include <QApplication>
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLineEdit>
 #include <QSpinBox>
@@ -223,6 +224,13 @@ void TestConsoleBudgets::everyKindIsMadeEditedUndone()
     QCOMPARE(QString::fromStdString(poolNamed(bench, "mine")->window.text()), text);
     bench.context->undoStack().undo();
     QTRY_VERIFY_WITH_TIMEOUT(!poolNamed(bench, "mine").has_value(), patienceMs);
+
+    // It is archived, not gone: shown on demand and taken back into use.
+    child<QCheckBox>(&page, "withArchived")->setChecked(true);
+    QTRY_COMPARE_WITH_TIMEOUT(chosen(), QStringLiteral("mine"), patienceMs);
+    QCOMPARE(child<QAction>(tree, "archive")->text(), QStringLiteral("Restore"));
+    child<QAction>(tree, "archive")->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(poolNamed(bench, "mine").has_value(), patienceMs);
 }
 
 void TestConsoleBudgets::badFieldsAreSaid()

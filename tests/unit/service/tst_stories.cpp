@@ -3,10 +3,11 @@
 
 // The words for what the ledger and the audit know: pure functions fed with values.
 
+#include <QtTest>
+
+// After Qt: moc stumbles over the standard library when it meets it first.
 #include "core/service/burn_down.h"
 #include "core/service/story.h"
-
-#include <QtTest>
 
 using namespace headgate;
 using namespace headgate::service;
@@ -99,7 +100,7 @@ private Q_SLOTS:
         config.models.push_back(model);
         activity::Decision decision;
         decision.key = "laptop";
-        decision.candidatesJson = "[{\"model\":\"sim/sim-small\",\"tier\":1,\"lost\":\"none\","
+        decision.candidatesJson = "[{\"model\":\"sim/sim-small\",\"tier\":1,\"lost\":\"chosen\","
                                   "\"why\":\"\",\"input_tokens\":612,\"output_ceiling\":100,"
                                   "\"bound_usd\":\"0.10\",\"expected_usd\":\"0.01\"}]";
         decision.costLinesJson = "[{\"what\":\"input\",\"quantity\":600,\"price_pico\":150000,"
