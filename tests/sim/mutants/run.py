@@ -25,7 +25,7 @@ from mutants import MUTANTS  # noqa: E402
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 SIMULATOR = "headgate-sim"
-SEED_SECONDS_MAX = 30
+SEED_SECONDS_MAX = 60
 COMPILE_SECONDS_MAX = 400
 
 
