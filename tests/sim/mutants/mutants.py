@@ -43,7 +43,8 @@ MUTANTS = [
            "    if (const HoldRecord* known = findRepeated(ask)) {",
            "    if (const HoldRecord* known = findRepeated(ask); known != nullptr && known->isOpen()) {"),
     Mutant("time-goes-back", "the clock moves a window back", "core/ledger/books.cpp",
-           "return std::max(m_lastAtUs + 1, m_clock.nowUs());", "return m_clock.nowUs();"),
+           "return std::max({m_lastAtUs + 1, m_clock.nowUs(), m_newestStartUs});",
+           "return m_clock.nowUs();"),
     # --- ending holds
     Mutant("hold-freed-at-dispatch", "a hold released early", "core/ledger/books.cpp",
            "    hold.row.state = HoldState::Dispatched;\n    const TimeUs at = nextTime();",
