@@ -88,7 +88,7 @@ MUTANTS = [
     # --- windows without a calendar
     Mutant("sliding-leaves-early", "sliding expiry too early", "core/ledger/windows.cpp",
            "return startUs + slotLengthUs(window) + window.durationUs;",
-           "return startUs + slotLengthUs(window) + window.durationUs / 2;"),
+           "return startUs + slotLengthUs(window) + window.durationUs / 50;"),
     Mutant("bucket-refills-double", "a bucket refills twice as fast", "core/ledger/windows.cpp",
            "= Wide{window.bucketRefillPerHour.nano()} * (refill.anchorUs - state.anchorUs)",
            "= Wide{2} * window.bucketRefillPerHour.nano() * (refill.anchorUs - state.anchorUs)"),
