@@ -17,6 +17,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 namespace headgate::clitest {
 
@@ -133,6 +136,10 @@ std::unique_ptr<Serving> Serving::start(const Home& home, QString* why)
 {
     std::unique_ptr<Serving> serving(new Serving);
     serving->m_process.setProcessEnvironment(home.serveEnvironment());
+#ifdef __linux__
+    // A test that is itself killed leaves no server behind.
+    serving->m_process.setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });
+#endif
     serving->m_process.start(binaryPath(),
         {QStringLiteral("serve"), QStringLiteral("--listen"), QStringLiteral("127.0.0.1:0"),
             QStringLiteral("--json")});
