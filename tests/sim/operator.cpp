@@ -172,7 +172,7 @@ void Simulation::edit(Fault fault)
     Rng& rng = m_world.rng;
     ledger::Pool& pool = m_pools[rng.below(m_pools.size())];
     const auto told = [this](const Result<void>& done) {
-        m_world.note("the ledger answers the operator: {}", done ? "done" : done.error().text());
+        m_world.note("the ledger answers: {}", done ? "done" : done.error().text());
     };
     switch (fault) {
     case Fault::CapChange:

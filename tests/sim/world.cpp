@@ -81,10 +81,8 @@ void World::settleDown()
 void World::suspendHost(std::int64_t us)
 {
     m_awakeAtUs = std::max(m_awakeAtUs, clock.trueUs() + us);
-    after(us, Where::Host, [this, us] {
-        clock.sleptUs(us);
-        note("host wakes");
-    });
+    clock.sleepUntil(m_awakeAtUs);
+    after(us, Where::Host, [this] { note("host wakes"); });
 }
 
 boost::asio::awaitable<void> World::pause(std::int64_t us)

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -28,16 +29,31 @@ class VirtualClock final : public Clock {
 public:
     explicit VirtualClock(TimeUs wallStartUs) : m_wallOffsetUs(wallStartUs) { }
     [[nodiscard]] TimeUs nowUs() const override { return m_trueUs + m_wallOffsetUs; }
-    [[nodiscard]] std::int64_t monotonicUs() const override { return m_trueUs - m_asleepUs; }
+    [[nodiscard]] std::int64_t monotonicUs() const override { return m_trueUs - asleepUs(); }
     [[nodiscard]] std::int64_t trueUs() const { return m_trueUs; }
     void advanceTo(std::int64_t trueUs) { m_trueUs = trueUs; }
     void stepWallUs(std::int64_t us) { m_wallOffsetUs += us; }
     /// The monotonic clock of most systems stands still while the machine sleeps.
-    void sleptUs(std::int64_t us) { m_asleepUs += us; }
+    void sleepUntil(std::int64_t trueUs)
+    {
+        if (m_trueUs >= m_sleepEndUs) {
+            m_asleepUs = asleepUs();
+            m_sleepStartUs = m_trueUs;
+            m_sleepEndUs = m_trueUs;
+        }
+        m_sleepEndUs = std::max(m_sleepEndUs, trueUs);
+    }
 
 private:
     std::int64_t m_trueUs = usPerHour; ///< not zero: a deadline of zero means none
-    std::int64_t m_asleepUs = 0;
+    /// Also for those who look before the wake-up has been noticed.
+    [[nodiscard]] std::int64_t asleepUs() const
+    {
+        return m_asleepUs + std::min(m_trueUs, m_sleepEndUs) - m_sleepStartUs;
+    }
+    std::int64_t m_asleepUs = 0; ///< in earlier sleeps
+    std::int64_t m_sleepStartUs = 0;
+    std::int64_t m_sleepEndUs = 0;
     TimeUs m_wallOffsetUs;
 };
 
