@@ -149,9 +149,11 @@ void Auditor::checkGroup(const Group& group, const Hold& hold, TimeUs at)
         checkWindow(group, std::numeric_limits<TimeUs>::min(), forEver);
         break;
     case WindowKind::Sliding:
+        // Every window that ends with a bill; the others hold no more than one of these.
+        checkWindow(group, at - pool.window.durationUs + 1, at);
         for (const BillLine& line : m_bills.at(group)) {
-            if (line.atUs <= at && line.atUs > at - pool.window.durationUs) {
-                checkWindow(group, line.atUs, line.atUs + pool.window.durationUs - 1);
+            if (line.atUs > at && line.atUs < at + pool.window.durationUs) {
+                checkWindow(group, line.atUs - pool.window.durationUs + 1, line.atUs);
             }
         }
         break;
