@@ -81,6 +81,8 @@ inline constexpr std::size_t accountSetsInMemoryMax = 65'536;
 inline constexpr std::size_t accountsInMemoryMax = 262'144;
 /// Accounts of one pool that are read at start; others are read when they are first used.
 inline constexpr int accountsLoadedMax = 100'000;
+/// Journal lines read to tell how fast money is spent now: a tenth of a second of work.
+inline constexpr std::int64_t journalLinesReadMax = 100'000;
 
 // --- activity
 inline constexpr std::size_t activityQueueMax = 65'536;

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/ledger/explain.h"
 
+#include "core/base/limits.h"
 #include "core/ledger/sqlite_store.h"
 
 #include <fmt/format.h>
@@ -15,9 +16,6 @@
 namespace headgate::ledger {
 
 namespace {
-
-/// Lines that recentSpends() reads at the most: a tenth of a second of work.
-constexpr std::int64_t recentLinesMax = 100'000;
 
 constexpr const char* lineColumns
     = "seq, entry.at_us, kind, hold_id, held_delta, settled_delta, topped_delta, actor, reason, "
@@ -607,7 +605,7 @@ Result<RecentSpends> recentSpends(const std::string& path, TimeUs sinceUs)
     }
     RecentSpends recent;
     recent.sinceUs = sinceUs;
-    const std::int64_t from = std::max(*first, *last - recentLinesMax);
+    const std::int64_t from = std::max(*first, *last - limits::journalLinesReadMax);
     if (from > *first) { // busier than we care to read: a shorter time tells the rate as well
         auto at = reader->connection().queryInt(
             fmt::format("SELECT at_us FROM entry WHERE seq >= {} ORDER BY seq LIMIT 1", from));
