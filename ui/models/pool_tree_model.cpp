@@ -388,12 +388,12 @@ QString resetWords(
     switch (window.kind) {
     case ledger::WindowKind::Sliding:
         return resetsAtUs && *resetsAtUs > nowUs
-            ? PoolTreeModel::tr("leaves in %1").arg(untilText(qint64(*resetsAtUs - nowUs)))
+            ? PoolTreeModel::tr("part in %1").arg(untilText(qint64(*resetsAtUs - nowUs)))
             : PoolTreeModel::tr("as it leaves");
     case ledger::WindowKind::Bucket:
         return PoolTreeModel::tr("%1 an hour").arg(moneyText(window.bucketRefillPerHour));
     case ledger::WindowKind::Session:
-        return PoolTreeModel::tr("after %1 idle").arg(spanWords(window.durationUs));
+        return PoolTreeModel::tr("idle %1").arg(spanWords(window.durationUs));
     default:
         break;
     }

@@ -116,7 +116,7 @@ void BudgetsPage::buildTree()
     m_tree->setItemDelegateForColumn(PoolTreeModel::Cap, new MoneyEditDelegate(m_tree));
     m_tree->setEditTriggers(QAbstractItemView::DoubleClicked);
     m_tree->setExpandsOnDoubleClick(false);
-    setColumnWidths(m_tree->header(), {-132, 104, 84, 72, 136, 76, 64, 84, 76, 100, 88, 120});
+    setColumnWidths(m_tree->header(), {-112, 104, 84, 72, 136, 76, 64, 84, 76, 100, 88, 120});
     connect(m_model, &PoolTreeModel::capEdited, this,
         [this](qint64 pool, qint64 nano) { commitCap(PoolId{pool}, Money::fromNano(nano)); });
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {

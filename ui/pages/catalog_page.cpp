@@ -175,7 +175,7 @@ QWidget* CatalogPage::buildModels()
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
     setColumnWidths(
-        m_modelTable->horizontalHeader(), {-140, 82, 50, 78, 68, 70, 84, 90, 102, 102, 92, 66, 76});
+        m_modelTable->horizontalHeader(), {-128, 88, 46, 74, 64, 66, 84, 90, 98, 88, 72, 64, 74});
     connectEdits();
     m_history = addViewAction(m_modelTable,
         {"priceHistory", tr("Price history…"), QStringLiteral("clock"), [this] { showHistory(); }});

@@ -41,6 +41,9 @@ public:
     {
         if (event->type() == QEvent::Resize) {
             fit();
+            // A scroll bar that this makes come or go changes the width once more.
+            QMetaObject::invokeMethod(
+                this, [this] { fit(); }, Qt::QueuedConnection);
         }
         return QObject::eventFilter(object, event);
     }
