@@ -257,7 +257,7 @@ void Providers::plan(Job& job)
     job.total = wanted * job.choices;
     job.hidden = m_reasons[id] ? rng.between(0, job.total - 1) : 0;
     job.perStep = std::max<std::int64_t>(1, job.total / rng.between(1, 9));
-    job.stepUs = strikes(Fault::SlowProvider) ? rng.between(2, 40) * usPerSecond
+    job.stepUs = strikes(Fault::SlowProvider) ? rng.between(2, 120) * usPerSecond
                                               : rng.between(1'000, 250'000);
     const std::int64_t ownPerMille = m_tokensPerMille[id];
     job.tokensPerMille = ownPerMille == 1'000 ? 1'000 : ownPerMille * rng.between(94, 106) / 100;

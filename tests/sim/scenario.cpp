@@ -89,6 +89,10 @@ void drawCatalog(Scenario& scenario, Rng& rng)
         provider.connectTimeoutMs = 3'000;
         provider.firstByteTimeoutMs = static_cast<int>(rng.between(5, 60)) * 1'000;
         provider.idleTimeoutMs = static_cast<int>(rng.between(3, 30)) * 1'000;
+        if (scenario.has(Fault::SlowProvider)) { // then answers outlast a hold's own time
+            provider.firstByteTimeoutMs *= 10;
+            provider.idleTimeoutMs *= 10;
+        }
         provider.injectUsage = scenario.isCalm || rng.chancePermille(800);
         scenario.providers.push_back(provider);
     }
