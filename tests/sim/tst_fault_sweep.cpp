@@ -16,8 +16,9 @@ using namespace headgate::sim;
 
 namespace {
 
-/// Every call; without optimization that takes too long for a default run.
-#ifdef __OPTIMIZE__
+/// Every call; without optimization or under a sanitizer (TSan: over five minutes) that takes too
+/// long.
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t stride = 1;
 #else
 constexpr std::size_t stride = 5;
