@@ -66,7 +66,9 @@ StoryLine lineOf(const ledger::StoryLine& from, const StoryContext& context)
     line.atUs = entry.atUs;
     line.sequence = entry.sequence;
     line.what = entryKindWords(entry.kind);
-    if (from.carry) {
+    const bool isByTime
+        = entry.kind == ledger::EntryKind::Expire || entry.kind == ledger::EntryKind::Refill;
+    if (from.carry && !isByTime) {
         line.what = "Carried over";
     } else if (entry.hold && entry.kind == ledger::EntryKind::Adjust) {
         line.what = "Moved";
