@@ -135,33 +135,6 @@ private:
     std::map<std::int64_t, std::vector<AccountName>> m_sets;
 };
 
-/// The journal's time rises with its numbers: no index on time is needed.
-Result<std::int64_t> firstLineAt(const sqlite::Connection& connection, TimeUs atUs)
-{
-    const auto last = connection.queryInt("SELECT ifnull(max(seq), 0) FROM entry");
-    auto probe = connection.prepare("SELECT at_us FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT 1");
-    if (!last || !probe) {
-        return !last ? last.error() : probe.error();
-    }
-    std::int64_t low = 0;
-    std::int64_t high = *last + 1;
-    while (low < high) {
-        const std::int64_t middle = low + (high - low) / 2;
-        const auto row = probe->bind(1, middle).step();
-        if (!row) {
-            return row.error();
-        }
-        const bool isEarlier = *row && probe->columnInt(0) < atUs;
-        probe->reset();
-        if (isEarlier) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 std::optional<std::int64_t> numberIn(std::string_view text)
 {
     if (text.starts_with('#')) {

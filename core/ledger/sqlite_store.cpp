@@ -665,41 +665,13 @@ Result<std::optional<HoldRow>> SqliteStore::findHold(HoldId hold)
     return found;
 }
 
-/// The journal's time rises with its numbers, so the place is found by halving.
-Result<std::int64_t> SqliteStore::firstSequenceSince(TimeUs atUs)
-{
-    auto probeAt
-        = m_connection.prepare("SELECT at_us FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT 1");
-    const auto last = m_connection.queryInt("SELECT ifnull(max(seq), 0) FROM entry");
-    if (!probeAt || !last) {
-        return !probeAt ? probeAt.error() : last.error();
-    }
-    std::int64_t low = 0;
-    std::int64_t high = *last + 1;
-    while (low < high) {
-        const std::int64_t middle = low + (high - low) / 2;
-        const auto row = probeAt->bind(1, middle).step();
-        if (!row) {
-            return row.error();
-        }
-        const bool isEarlier = *row && probeAt->columnInt(0) < atUs;
-        probeAt->reset();
-        if (isEarlier) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 Result<std::vector<Usage>> SqliteStore::usageSince(PoolId pool, TimeUs sinceUs)
 {
     std::string sql
         = "SELECT value, sum(settled - carried) FROM account WHERE pool_id=?1 GROUP BY value";
     std::int64_t first = 0;
     if (sinceUs > 0) {
-        const auto sequence = firstSequenceSince(sinceUs);
+        const auto sequence = firstLineAt(m_connection, sinceUs);
         if (!sequence) {
             return sequence.error();
         }
@@ -730,7 +702,7 @@ Result<std::vector<Usage>> SqliteStore::usageSince(PoolId pool, TimeUs sinceUs)
 Result<std::vector<TimedUsage>> SqliteStore::usageByTime(
     PoolId pool, TimeUs sinceUs, std::int64_t stepUs)
 {
-    const auto first = firstSequenceSince(sinceUs);
+    const auto first = firstLineAt(m_connection, sinceUs);
     auto statement = m_connection.prepare(
         "SELECT account.value, entry.at_us / ?3 * ?3, sum(entry.settled_delta) FROM entry "
         "JOIN account_set_member USING (set_id) JOIN account ON account.id = account_id "

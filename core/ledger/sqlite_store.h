@@ -65,7 +65,6 @@ private:
     [[nodiscard]] Result<void> writeSlots(const BatchRows& rows);
     [[nodiscard]] Result<void> loadPools(StoredState& state);
     [[nodiscard]] Result<void> loadHolds(StoredState& state);
-    [[nodiscard]] Result<std::int64_t> firstSequenceSince(TimeUs atUs);
 
     sqlite::Connection m_connection;
     sqlite::Statement m_insertAccount, m_insertMember, m_insertHold, m_updateHold, m_insertEntry,
@@ -77,6 +76,9 @@ private:
 
 /// Opens for reading beside a running ledger, or a closed file.
 [[nodiscard]] Result<sqlite::Connection> openForReading(const std::string& path);
+/// The number of the first journal line at or after `atUs`, or one past the last. The journal's
+/// time rises with its numbers, so the place is found by halving: no index on time is needed.
+[[nodiscard]] Result<std::int64_t> firstLineAt(const sqlite::Connection& connection, TimeUs atUs);
 [[nodiscard]] Result<VerifyReport> verifyConnection(const sqlite::Connection& connection);
 [[nodiscard]] Result<std::vector<Entry>> readJournal(const sqlite::Connection& connection,
     std::optional<PoolId> pool, std::int64_t beforeSequence, int limit);
