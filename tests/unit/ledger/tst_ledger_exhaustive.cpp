@@ -20,7 +20,7 @@ using namespace headgate::ledger::test;
 namespace {
 
 /// Without optimization the last step would take most of a minute.
-#ifdef __OPTIMIZE__
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 constexpr int length = 5;
 #else
 constexpr int length = 4;
