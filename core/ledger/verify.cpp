@@ -76,6 +76,28 @@ constexpr const char* timeSql = R"sql(
 SELECT count(*) FROM (SELECT at_us - lag(at_us) OVER (ORDER BY seq) AS step FROM entry)
 WHERE step <= 0)sql";
 
+std::string moneyAt(const sqlite::Statement& row, int column)
+{
+    return Money::fromNano(row.columnInt(column)).toDecimal();
+}
+
+/// Runs a bound statement to its end; each of its rows is a difference.
+template <typename Describe>
+Result<void> collectRows(
+    sqlite::Statement& statement, std::vector<std::string>& differences, Describe&& describe)
+{
+    for (;;) {
+        const auto row = statement.step();
+        if (!row) {
+            return row.error();
+        }
+        if (!*row) {
+            return {};
+        }
+        differences.push_back(describe(statement));
+    }
+}
+
 Result<void> collectBalances(
     const sqlite::Connection& connection, bool sinceSeal, std::vector<std::string>& differences)
 {
@@ -98,22 +120,13 @@ Result<void> collectBalances(
         return statement.error();
     }
     statement->bindAll(from, sinceSeal ? 1 : 0, differencesMax);
-    for (;;) {
-        const auto row = statement->step();
-        if (!row) {
-            return row.error();
-        }
-        if (!*row) {
-            return {};
-        }
-        const auto money
-            = [&](int column) { return Money::fromNano(statement->columnInt(column)).toDecimal(); };
-        differences.push_back(fmt::format(
+    return collectRows(*statement, differences, [](const sqlite::Statement& row) {
+        return fmt::format(
             "Account {} (pool \"{}\", value \"{}\"): stored settled {}, held {}, topped up {}; the "
             "journal says settled {}, held {}, topped up {}.",
-            statement->columnInt(0), statement->columnText(1), statement->columnText(2), money(3),
-            money(4), money(5), money(6), money(7), money(8)));
-    }
+            row.columnInt(0), row.columnText(1), row.columnText(2), moneyAt(row, 3),
+            moneyAt(row, 4), moneyAt(row, 5), moneyAt(row, 6), moneyAt(row, 7), moneyAt(row, 8));
+    });
 }
 
 Result<void> collectHolds(
@@ -124,26 +137,12 @@ Result<void> collectHolds(
         return statement.error();
     }
     statement->bind(1, differencesMax);
-    for (;;) {
-        const auto row = statement->step();
-        if (!row) {
-            return row.error();
-        }
-        if (!*row) {
-            return {};
-        }
-        const auto money
-            = [&](int column) { return Money::fromNano(statement->columnInt(column)).toDecimal(); };
-        differences.push_back(fmt::format("Hold {} ({}, amount {}, charged {}): the journal holds "
-                                          "{}, charged {}, in {} hold lines.",
-            statement->columnInt(0), holdStateName(static_cast<HoldState>(statement->columnInt(2))),
-            money(1), money(3), money(4), money(5), statement->columnInt(6)));
-    }
-}
-
-std::string moneyAt(const sqlite::Statement& row, int column)
-{
-    return Money::fromNano(row.columnInt(column)).toDecimal();
+    return collectRows(*statement, differences, [](const sqlite::Statement& row) {
+        return fmt::format("Hold {} ({}, amount {}, charged {}): the journal holds "
+                           "{}, charged {}, in {} hold lines.",
+            row.columnInt(0), holdStateName(static_cast<HoldState>(row.columnInt(2))),
+            moneyAt(row, 1), moneyAt(row, 3), moneyAt(row, 4), moneyAt(row, 5), row.columnInt(6));
+    });
 }
 
 Result<void> collectSlots(
@@ -155,21 +154,13 @@ Result<void> collectSlots(
         return statement.error();
     }
     statement->bind(1, differencesMax);
-    for (;;) {
-        const auto row = statement->step();
-        if (!row) {
-            return row.error();
-        }
-        if (!*row) {
-            return {};
-        }
-        differences.push_back(fmt::format(
+    return collectRows(*statement, differences, [](const sqlite::Statement& row) {
+        return fmt::format(
             "Account {} (pool \"{}\", value \"{}\"): settled {}, topped up {}; the parts of its "
             "window hold {} and {}.",
-            statement->columnInt(0), statement->columnText(1), statement->columnText(2),
-            moneyAt(*statement, 3), moneyAt(*statement, 4), moneyAt(*statement, 5),
-            moneyAt(*statement, 6)));
-    }
+            row.columnInt(0), row.columnText(1), row.columnText(2), moneyAt(row, 3),
+            moneyAt(row, 4), moneyAt(row, 5), moneyAt(row, 6));
+    });
 }
 
 Result<void> collectArchived(
@@ -179,18 +170,10 @@ Result<void> collectArchived(
     if (!statement) {
         return statement.error();
     }
-    for (;;) {
-        const auto row = statement->step();
-        if (!row) {
-            return row.error();
-        }
-        if (!*row) {
-            return {};
-        }
-        differences.push_back(
-            fmt::format("Pool \"{}\": its ended accounts were charged {}, the pool says {}.",
-                statement->columnText(0), moneyAt(*statement, 2), moneyAt(*statement, 1)));
-    }
+    return collectRows(*statement, differences, [](const sqlite::Statement& row) {
+        return fmt::format("Pool \"{}\": its ended accounts were charged {}, the pool says {}.",
+            row.columnText(0), moneyAt(row, 2), moneyAt(row, 1));
+    });
 }
 
 Result<void> collectCounts(const sqlite::Connection& connection, VerifyReport& report)
