@@ -168,7 +168,7 @@ private:
     std::shared_ptr<MoneyBell> m_bell;
     const ProxyConfig& m_config;
 
-    wire::ChatRequest m_chat;
+    wire::RequestView m_chat;
     routing::Facts m_facts;
     ledger::Identity m_identity;
     std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
@@ -638,7 +638,7 @@ UpstreamRequest Exchange::upstreamRequest() const
     UpstreamRequest request;
     request.path = "/chat/completions";
     request.stream = m_chat.stream;
-    wire::ChatEdits edits;
+    wire::RequestEdits edits;
     edits.model = m_plan.modelName;
     if (m_plan.outputCeiling > 0) {
         edits.outputCeiling = m_plan.outputCeiling;

@@ -86,7 +86,7 @@ const char* priorityName(ledger::Priority priority)
 }
 
 ledger::Identity identityOf(const ProxyConfig& config, const ClientKey& key,
-    const RequestHead& head, const wire::ChatRequest& chat)
+    const RequestHead& head, const wire::RequestView& chat)
 {
     ledger::Identity identity;
     identity.org = config.org;

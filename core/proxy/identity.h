@@ -17,7 +17,7 @@ namespace headgate::proxy {
 /// Key → team, user, tags; headers and body → session, end user, priority, more tags. What the key
 /// says always wins over what the request says.
 [[nodiscard]] ledger::Identity identityOf(const ProxyConfig& config, const ClientKey& key,
-    const RequestHead& head, const wire::ChatRequest& chat);
+    const RequestHead& head, const wire::RequestView& chat);
 
 /// The id that a client wants its request to be known by when it comes twice; empty: none.
 [[nodiscard]] std::string idempotencyKey(const RequestHead& head);

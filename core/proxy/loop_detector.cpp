@@ -70,7 +70,7 @@ constexpr const char* operatorHint
 
 } // namespace
 
-int repeatedToolCalls(const wire::ChatRequest& request)
+int repeatedToolCalls(const wire::RequestView& request)
 {
     const auto& messages = request.messages;
     const auto last = stepBefore(messages, messages.size());
@@ -88,7 +88,7 @@ int repeatedToolCalls(const wire::ChatRequest& request)
     }
 }
 
-std::uint64_t requestHash(const wire::ChatRequest& request)
+std::uint64_t requestHash(const wire::RequestView& request)
 {
     Hasher hasher;
     hasher.add(request.model);
@@ -120,7 +120,7 @@ LoopDetector::Session& LoopDetector::sessionAt(const std::string& place)
 }
 
 std::optional<LoopDetector::Found> LoopDetector::toolLoop(
-    const LoopRules& rules, const std::string& place, const wire::ChatRequest& request)
+    const LoopRules& rules, const std::string& place, const wire::RequestView& request)
 {
     const int calls = repeatedToolCalls(request);
     if (calls < rules.toolRepeats) {
@@ -141,7 +141,7 @@ std::optional<LoopDetector::Found> LoopDetector::toolLoop(
 }
 
 LoopDetector::Asked LoopDetector::ask(const LoopRules& rules, const std::string& place,
-    bool hasSession, const wire::ChatRequest& request, std::int64_t nowUs)
+    bool hasSession, const wire::RequestView& request, std::int64_t nowUs)
 {
     Asked asked;
     if (!rules.on) {

@@ -22,10 +22,10 @@ namespace headgate::proxy {
 
 /// How often the conversation ends with the same tool call, arguments and result in a row; 0 when
 /// it does not end with a tool's result. Pure.
-[[nodiscard]] int repeatedToolCalls(const wire::ChatRequest& request);
+[[nodiscard]] int repeatedToolCalls(const wire::RequestView& request);
 
 /// Model, messages and tools; ids of tool calls and the amount of white space do not count. Pure.
-[[nodiscard]] std::uint64_t requestHash(const wire::ChatRequest& request);
+[[nodiscard]] std::uint64_t requestHash(const wire::RequestView& request);
 
 class LoopDetector {
 public:
@@ -45,7 +45,7 @@ public:
     };
     /// `place` names key and session ("7/abc"); `session` may be empty. Monotonic time.
     [[nodiscard]] Asked ask(const LoopRules& rules, const std::string& place, bool hasSession,
-        const wire::ChatRequest& request, std::int64_t nowUs);
+        const wire::RequestView& request, std::int64_t nowUs);
     /// The request was answered well; `atUs` is when its answer began. Only then a repeat says
     /// anything: clients repeat what failed.
     void answered(const LoopRules& rules, const Watch& watch, std::int64_t atUs);
@@ -63,7 +63,7 @@ private:
     };
     Session& sessionAt(const std::string& place);
     [[nodiscard]] std::optional<Found> toolLoop(
-        const LoopRules& rules, const std::string& place, const wire::ChatRequest& request);
+        const LoopRules& rules, const std::string& place, const wire::RequestView& request);
 
     std::mutex m_mutex;
     std::unordered_map<std::string, Session> m_sessions;

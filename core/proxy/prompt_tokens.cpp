@@ -8,7 +8,7 @@
 namespace headgate::proxy {
 
 tokens::Count promptTokens(
-    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage)
+    const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage)
 {
     tokens::Count total = tokens::countText(family, {}); // nothing, but exact or not
     total.tokens += tokens::tokensPerReply;
@@ -37,7 +37,7 @@ tokens::Count promptTokens(
     return total;
 }
 
-bool isPlainPrompt(const wire::ChatRequest& request)
+bool isPlainPrompt(const wire::RequestView& request)
 {
     std::size_t bytes = 0;
     std::size_t foreign = 0;
@@ -57,7 +57,7 @@ bool isPlainPrompt(const wire::ChatRequest& request)
 }
 
 std::int64_t promptTokensAtMost(
-    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage)
+    const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage)
 {
     return promptTokens(request, family, tokensPerImage).atMost;
 }

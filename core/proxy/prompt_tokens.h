@@ -20,10 +20,10 @@ inline constexpr std::int64_t imageTokensSimulated = 85;
 /// Messages with their framing, tool calls, tool definitions, schema and other billed text.
 /// `atMost` is never below the true count where the family's encoding is exact.
 [[nodiscard]] tokens::Count promptTokens(
-    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
+    const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage);
 /// Nearly all ASCII: where the estimates of inexact families scatter least (tokens/margins.h).
-[[nodiscard]] bool isPlainPrompt(const wire::ChatRequest& request);
+[[nodiscard]] bool isPlainPrompt(const wire::RequestView& request);
 [[nodiscard]] std::int64_t promptTokensAtMost(
-    const wire::ChatRequest& request, const std::string& family, std::int64_t tokensPerImage);
+    const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage);
 
 } // namespace headgate::proxy

@@ -55,7 +55,7 @@ struct Faults {
     bool ignoreMax = false;
 };
 
-Faults faultsOf(const wire::ChatRequest& request)
+Faults faultsOf(const wire::RequestView& request)
 {
     Faults faults;
     for (auto it = request.messages.rbegin(); it != request.messages.rend(); ++it) {
@@ -80,7 +80,7 @@ std::string quoted(std::string_view text)
     return boost::json::serialize(boost::json::value(text));
 }
 
-std::uint64_t promptHash(const wire::ChatRequest& request)
+std::uint64_t promptHash(const wire::RequestView& request)
 {
     std::uint64_t hash = 0xCBF29CE484222325ULL; // FNV-1a: the same on every platform
     const auto add = [&hash](std::string_view text) {
@@ -387,11 +387,11 @@ struct SimProvider::Impl {
         return it == models.end() ? nullptr : &*it;
     }
     void accept(const UpstreamRequest& request, const std::shared_ptr<Channel>& channel);
-    void fillChoices(Job& job, const wire::ChatRequest& chat, const catalog::Model& model) const;
+    void fillChoices(Job& job, const wire::RequestView& chat, const catalog::Model& model) const;
 };
 
 void SimProvider::Impl::fillChoices(
-    Job& job, const wire::ChatRequest& chat, const catalog::Model& model) const
+    Job& job, const wire::RequestView& chat, const catalog::Model& model) const
 {
     const auto own = model.maxOutputTokens > 0 ? model.maxOutputTokens : std::int64_t{16'384};
     const auto asked = chat.maxTokens ? std::min(*chat.maxTokens, own) : own;

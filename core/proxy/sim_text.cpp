@@ -77,7 +77,7 @@ bool containsAny(std::string_view text, std::initializer_list<std::string_view> 
         [text](std::string_view word) { return text.find(word) != std::string_view::npos; });
 }
 
-const wire::Message* lastUserMessage(const wire::ChatRequest& request)
+const wire::Message* lastUserMessage(const wire::RequestView& request)
 {
     for (auto it = request.messages.rbegin(); it != request.messages.rend(); ++it) {
         if (it->role == wire::Role::User) {
@@ -89,7 +89,7 @@ const wire::Message* lastUserMessage(const wire::ChatRequest& request)
 
 enum class Topic { General, Code, Summary, Reasoning };
 
-Topic topicOf(const wire::ChatRequest& request)
+Topic topicOf(const wire::RequestView& request)
 {
     const auto* message = lastUserMessage(request);
     if (message == nullptr) {
@@ -259,7 +259,7 @@ std::vector<Tool> readTools(const std::string& toolsText)
 }
 
 /// The tool that the prompt is about: its name, or a word of its name, occurs in it.
-const Tool* wantedTool(const wire::ChatRequest& request, const std::vector<Tool>& tools)
+const Tool* wantedTool(const wire::RequestView& request, const std::vector<Tool>& tools)
 {
     if (tools.empty() || request.messages.empty()
         || request.messages.back().role == wire::Role::Tool) {
@@ -282,7 +282,7 @@ const Tool* wantedTool(const wire::ChatRequest& request, const std::vector<Tool>
     return request.forcesTool || asked ? &tools.front() : nullptr;
 }
 
-std::vector<SimPiece> jsonPieces(const wire::ChatRequest& request)
+std::vector<SimPiece> jsonPieces(const wire::RequestView& request)
 {
     json::value answer = json::object{{"answer", "sample"}, {"confidence", 1}};
     if (request.jsonSchema && !request.schemaText.empty()) {
@@ -367,7 +367,7 @@ std::vector<SimPiece> splitIntoPieces(std::string_view text)
     return pieces;
 }
 
-std::int64_t simAnswerLength(const wire::ChatRequest& request, int tier, std::uint64_t seed)
+std::int64_t simAnswerLength(const wire::RequestView& request, int tier, std::uint64_t seed)
 {
     Rng rng(seed ^ 0x5EEDULL);
     // The mean of four dice is bell shaped; as an exponent (powers of 1.25, in permille) it makes
@@ -396,7 +396,7 @@ std::int64_t simAnswerLength(const wire::ChatRequest& request, int tier, std::ui
 }
 
 SimAnswer makeSimAnswer(
-    const wire::ChatRequest& request, std::uint64_t seed, std::int64_t tokensWanted)
+    const wire::RequestView& request, std::uint64_t seed, std::int64_t tokensWanted)
 {
     SimAnswer answer;
     const auto tools = request.tools > 0 ? readTools(request.toolsText) : std::vector<Tool>();

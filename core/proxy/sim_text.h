@@ -31,12 +31,12 @@ struct SimAnswer {
 
 /// `tokensWanted` is the length of a text answer; JSON and tool calls take what they need.
 [[nodiscard]] SimAnswer makeSimAnswer(
-    const wire::ChatRequest& request, std::uint64_t seed, std::int64_t tokensWanted);
+    const wire::RequestView& request, std::uint64_t seed, std::int64_t tokensWanted);
 
 /// Length of an answer in tokens, 20…400: a bell over exponents, so that most are short and some
 /// long, scaled by the model's talkativeness (tier) and by what is asked for.
 [[nodiscard]] std::int64_t simAnswerLength(
-    const wire::ChatRequest& request, int tier, std::uint64_t seed);
+    const wire::RequestView& request, int tier, std::uint64_t seed);
 
 /// Text cut where the tokenizer cuts it: words with their leading space, punctuation, line ends.
 [[nodiscard]] std::vector<SimPiece> splitIntoPieces(std::string_view text);

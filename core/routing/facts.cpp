@@ -99,7 +99,7 @@ struct Texts {
     std::string system; ///< all system and developer text
 };
 
-Texts gather(const wire::ChatRequest& request, Facts& facts)
+Texts gather(const wire::RequestView& request, Facts& facts)
 {
     Texts texts;
     for (const wire::Message& message : request.messages) {
@@ -127,7 +127,7 @@ bool contradicts(std::string_view text)
     return count(scan, WordKind::Contradiction) > 0 || count(scan, WordKind::Fix) > 1;
 }
 
-bool repeats(const wire::ChatRequest& request, const wire::Message& last)
+bool repeats(const wire::RequestView& request, const wire::Message& last)
 {
     const std::string_view text = trimmed(last.text);
     return !text.empty()
@@ -247,7 +247,7 @@ void voteProse(const TextScan& scan, const Facts& facts, Votes& votes)
     }
 }
 
-void voteTools(const wire::ChatRequest& request, const Facts& facts, Votes& votes)
+void voteTools(const wire::RequestView& request, const Facts& facts, Votes& votes)
 {
     if (request.forcesTool) {
         votes.add(TaskType::ToolRouting, 12, "the client forces a tool call");
@@ -409,7 +409,7 @@ int defaultTier(TaskType type)
     return infoOf(type).tier;
 }
 
-tokens::Count countInput(const wire::ChatRequest& request, std::string_view family)
+tokens::Count countInput(const wire::RequestView& request, std::string_view family)
 {
     tokens::Count total;
     total.exact = true;
@@ -437,7 +437,7 @@ tokens::Count countInput(const wire::ChatRequest& request, std::string_view fami
     return total;
 }
 
-Facts extractFacts(const wire::ChatRequest& request, const RequestHints& hints)
+Facts extractFacts(const wire::RequestView& request, const RequestHints& hints)
 {
     Facts facts;
     facts.taskTag = hints.taskTag.substr(0, limits::nameBytesMax);

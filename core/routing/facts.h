@@ -89,11 +89,11 @@ struct RequestHints {
     std::string userAgent;
 };
 
-[[nodiscard]] Facts extractFacts(const wire::ChatRequest& request, const RequestHints& hints);
+[[nodiscard]] Facts extractFacts(const wire::RequestView& request, const RequestHints& hints);
 
 /// All text of a request that is billed as input, with the chat framing of OpenAI's published
 /// formula (per message, role, name, reply). Images, audio and files are not in it.
-[[nodiscard]] tokens::Count countInput(const wire::ChatRequest& request, std::string_view family);
+[[nodiscard]] tokens::Count countInput(const wire::RequestView& request, std::string_view family);
 
 /// For storage beside the decision and for replay; round-trips.
 [[nodiscard]] std::string factsToJson(const Facts& facts);

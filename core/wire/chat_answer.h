@@ -6,25 +6,12 @@
 // delivered text, how it ended. Streams are relayed as bytes; only the usage-only chunk may be
 // taken out. No I/O; one object per answer, used from one thread.
 
-#include "core/catalog/catalog.h"
+#include "core/wire/answer.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace headgate::wire {
-
-struct AnswerFacts {
-    std::optional<catalog::Usage> usage; ///< the last usage object seen wins
-    std::string text; ///< delivered text and tool-call arguments (for estimates), capped at 4 MB
-    std::int64_t textBytes = 0; ///< all of it, also beyond the cap
-    std::string model; ///< as served
-    std::string finishReason; ///< of the first choice
-    std::string providerRequestId; ///< "id" of the answer
-    bool done = false; ///< a whole body was read, or [DONE] / a finish_reason with usage was seen
-    bool refusal = false;
-    std::string error; ///< the message of an error object inside the answer; empty when none
-};
 
 /// Reads a complete JSON body. Errors: not JSON, not an object.
 [[nodiscard]] Result<AnswerFacts> readChatAnswer(std::string_view body);

@@ -103,7 +103,7 @@ std::string sessionInUserId(std::string_view text)
 /// One reading of one body.
 class RequestReader {
 public:
-    Result<ChatRequest> read(std::string_view body);
+    Result<RequestView> read(std::string_view body);
 
 private:
     using Handler = bool (RequestReader::*)(JsonValue value);
@@ -158,7 +158,7 @@ private:
     bool once(std::string_view key, std::vector<std::string_view>& seen, std::string_view path);
 
     JsonReader m_json{"The body"};
-    ChatRequest m_out;
+    RequestView m_out;
     std::vector<std::string_view> m_keys;
     std::string m_user;
     std::string m_safetyIdentifier;
@@ -207,7 +207,7 @@ RequestReader::Handler RequestReader::handlerFor(std::string_view key)
     return nullptr;
 }
 
-Result<ChatRequest> RequestReader::read(std::string_view body)
+Result<RequestView> RequestReader::read(std::string_view body)
 {
     m_keys.reserve(16);
     const bool read = m_json.readObject(body, [this](JsonField& member) { return field(member); });
@@ -828,7 +828,7 @@ bool isNull(std::string_view body, ByteRange range)
 }
 
 void addCeiling(std::vector<Splice>& splices, std::string& added, std::string_view body,
-    const ChatRequest& request, const ChatEdits& edits)
+    const RequestView& request, const RequestEdits& edits)
 {
     const std::string number = std::to_string(*edits.outputCeiling);
     bool written = false;
@@ -852,7 +852,7 @@ void addCeiling(std::vector<Splice>& splices, std::string& added, std::string_vi
 }
 
 void addUsage(std::vector<Splice>& splices, std::string& added, std::string_view body,
-    const ChatRequest& request)
+    const RequestView& request)
 {
     const ByteRange options = request.streamOptionsValue;
     if (request.includeUsageValue.present()) {
@@ -872,7 +872,7 @@ void addUsage(std::vector<Splice>& splices, std::string& added, std::string_view
 
 } // namespace
 
-Result<ChatRequest> readChatRequest(std::string_view body)
+Result<RequestView> readChatRequest(std::string_view body)
 {
     RequestReader reader;
     return reader.read(body);
@@ -891,7 +891,7 @@ std::string offendingField(const Error& error)
 }
 
 std::string editChatRequest(
-    std::string_view body, const ChatRequest& request, const ChatEdits& edits)
+    std::string_view body, const RequestView& request, const RequestEdits& edits)
 {
     std::vector<Splice> splices;
     std::string added;

@@ -23,15 +23,15 @@ wire::Message message(wire::Role role, const std::string& text, const std::strin
     return out;
 }
 
-wire::ChatRequest said(const std::string& text)
+wire::RequestView said(const std::string& text)
 {
-    wire::ChatRequest request;
+    wire::RequestView request;
     request.model = "m";
     request.messages.push_back(message(wire::Role::User, text));
     return request;
 }
 
-wire::ChatRequest steps(int count, bool progress = false)
+wire::RequestView steps(int count, bool progress = false)
 {
     auto request = said("Fix it.");
     for (int i = 0; i < count; ++i) {
@@ -184,7 +184,7 @@ private Q_SLOTS:
             mixed.messages.push_back(one);
         }
         QCOMPARE(repeatedToolCalls(mixed), 2);
-        wire::ChatRequest lone; // a result without a call
+        wire::RequestView lone; // a result without a call
         lone.messages.push_back(message(wire::Role::Tool, "ok"));
         QCOMPARE(repeatedToolCalls(lone), 0);
     }

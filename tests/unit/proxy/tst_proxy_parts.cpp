@@ -113,7 +113,7 @@ void TestProxyParts::identity()
     RequestHead head;
     head.headers = {{"X-Headgate-Session", "s1"}, {"session-id", "s2"}, {"x-headgate-user", "eve"},
         {"x-headgate-tags", "project:beta, stage=test"}, {"x-headgate-priority", "High"}};
-    wire::ChatRequest chat;
+    wire::RequestView chat;
     chat.user = "body-user";
     chat.sessionId = "body-session";
     auto who = identityOf(config, key, head, chat);

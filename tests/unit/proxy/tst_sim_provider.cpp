@@ -18,9 +18,9 @@ using namespace headgate::proxy;
 
 namespace {
 
-wire::ChatRequest requestFor(const char* text)
+wire::RequestView requestFor(const char* text)
 {
-    wire::ChatRequest request;
+    wire::RequestView request;
     request.model = "sim-small";
     wire::Message message;
     message.text = text;

@@ -11,9 +11,9 @@ using namespace headgate::routing;
 
 namespace {
 
-wire::ChatRequest request(const std::string& user, const std::string& system = {})
+wire::RequestView request(const std::string& user, const std::string& system = {})
 {
-    wire::ChatRequest out;
+    wire::RequestView out;
     out.model = "auto";
     if (!system.empty()) {
         wire::Message message;
@@ -245,7 +245,7 @@ void TestFacts::requestClassLowers()
 
 void TestFacts::followUps()
 {
-    wire::ChatRequest talk = request("Fix my code");
+    wire::RequestView talk = request("Fix my code");
     wire::Message answer;
     answer.role = wire::Role::Assistant;
     answer.text = "Done.";
@@ -306,7 +306,7 @@ void TestFacts::scripts()
 
 void TestFacts::sameBytesSameFacts()
 {
-    const wire::ChatRequest one = request("Explain:\n" + codeBlock, "Be brief.");
+    const wire::RequestView one = request("Explain:\n" + codeBlock, "Be brief.");
     QCOMPARE(factsToJson(extractFacts(one, {})), factsToJson(extractFacts(one, {})));
     QVERIFY(factsOf("a", "b").systemHash != factsOf("a", "c").systemHash);
     QCOMPARE(factsOf("a", "b").systemHash, factsOf("z", "b").systemHash);
@@ -315,7 +315,7 @@ void TestFacts::sameBytesSameFacts()
 
 void TestFacts::roundTrips()
 {
-    wire::ChatRequest one = request("Explain:\n" + codeBlock + pythonTrace, "Be brief.");
+    wire::RequestView one = request("Explain:\n" + codeBlock + pythonTrace, "Be brief.");
     one.tools = 3;
     one.toolsText = "[{},{},{}]";
     one.jsonSchema = true;
@@ -345,7 +345,7 @@ void TestFacts::names()
 
 void TestFacts::countsEverythingBilled()
 {
-    wire::ChatRequest one = request("hello world");
+    wire::RequestView one = request("hello world");
     const std::int64_t bare = countInput(one, "o200k_base").atMost;
     QVERIFY(bare >= 2 + 4 + 3);
     one.toolsText = R"([{"type":"function","function":{"name":"get_weather"}}])";

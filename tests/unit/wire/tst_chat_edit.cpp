@@ -109,7 +109,7 @@ private:
 };
 
 /// The same edit on a parsed tree: slow and obvious.
-json::object expected(const std::string& body, const ChatEdits& edits)
+json::object expected(const std::string& body, const RequestEdits& edits)
 {
     json::object tree = json::parse(body).as_object();
     for (const char* name : {"api_base", "base_url", "API_KEY", "organization"}) {
@@ -185,9 +185,9 @@ void TestChatEdit::strips()
     QFETCH(QByteArray, after);
     const QByteArray message = R"({"role":"user","content":"hi"})";
     const std::string body = before.replace("[M]", "[" + message + "]").toStdString();
-    const Result<ChatRequest> request = readChatRequest(body);
+    const Result<RequestView> request = readChatRequest(body);
     QVERIFY2(request, request ? "" : request.error().message.c_str());
-    ChatEdits edits;
+    RequestEdits edits;
     edits.model = "n";
     QCOMPARE(QByteArray::fromStdString(editChatRequest(body, *request, edits)),
         after.replace("[M]", "[" + message + "]"));
@@ -198,9 +198,9 @@ void TestChatEdit::keepsEveryOtherByte()
     const std::string body
         = "{ \"seed\" : 12345678901234567890123 ,\n\"model\":\"auto\",\"messages\":"
           "[{\"role\":\"user\",\"content\":\"\\u00e9\"}] , \"x\":1.50e+01 }\n";
-    const Result<ChatRequest> request = readChatRequest(body);
+    const Result<RequestView> request = readChatRequest(body);
     QVERIFY(request);
-    ChatEdits edits;
+    RequestEdits edits;
     edits.model = "auto";
     QCOMPARE(editChatRequest(body, *request, edits), body);
 }
@@ -208,7 +208,7 @@ void TestChatEdit::keepsEveryOtherByte()
 void TestChatEdit::escapesTheModel()
 {
     const std::string body = R"({"model":"a","messages":[{"role":"user","content":"x"}]})";
-    ChatEdits edits;
+    RequestEdits edits;
     edits.model = "q\"},\"evil\":{\"a\\";
     const std::string edited = editChatRequest(body, *readChatRequest(body), edits);
     const json::object tree = json::parse(edited).as_object();
@@ -221,9 +221,9 @@ void TestChatEdit::editsAnyBody()
     for (unsigned seed = 1; seed <= 3'000; ++seed) {
         Generator generator(seed);
         const std::string body = generator.body();
-        const Result<ChatRequest> request = readChatRequest(body);
+        const Result<RequestView> request = readChatRequest(body);
         QVERIFY2(request, (std::to_string(seed) + ": " + body).c_str());
-        ChatEdits edits;
+        RequestEdits edits;
         edits.model = generator.chance(50) ? "m" : "provider/a-much-longer-name";
         edits.injectUsage = generator.chance(50);
         edits.ceilingField = generator.chance(50) ? "max_tokens" : "max_completion_tokens";
@@ -266,7 +266,7 @@ void TestChatEdit::survivesMutations()
                 break;
             }
         }
-        const Result<ChatRequest> request = readChatRequest(body);
+        const Result<RequestView> request = readChatRequest(body);
         if (!request) {
             continue;
         }
@@ -274,7 +274,7 @@ void TestChatEdit::survivesMutations()
         boost::system::error_code code;
         static_cast<void>(json::parse(body, code));
         QVERIFY2(!code, body.c_str());
-        ChatEdits edits;
+        RequestEdits edits;
         edits.model = "m";
         edits.outputCeiling = 5;
         edits.injectUsage = true;

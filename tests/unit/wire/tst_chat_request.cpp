@@ -20,9 +20,9 @@ std::string at(const std::string& body, ByteRange range)
     return body.substr(range.begin, range.end - range.begin);
 }
 
-ChatRequest mustRead(const std::string& body)
+RequestView mustRead(const std::string& body)
 {
-    Result<ChatRequest> request = readChatRequest(body);
+    Result<RequestView> request = readChatRequest(body);
     if (!request) {
         qFatal("%s: %s", body.c_str(), request.error().message.c_str());
     }
@@ -163,7 +163,7 @@ void TestChatRequest::refuses()
 {
     QFETCH(QByteArray, body);
     QFETCH(QByteArray, says);
-    const Result<ChatRequest> request = readChatRequest(body.toStdString());
+    const Result<RequestView> request = readChatRequest(body.toStdString());
     QVERIFY2(!request, "the body was accepted");
     QVERIFY(request.error().code == ErrorCode::InvalidArgument);
     QVERIFY2(QByteArray::fromStdString(request.error().message).contains(says),
@@ -181,7 +181,7 @@ void TestChatRequest::refusesDeepNesting()
             nested += brackets[0] == '[' ? "[" : "{\"a\":";
         }
         nested += "1" + std::string(depth, brackets[1]);
-        const Result<ChatRequest> request = readChatRequest(with("\"foo\":" + nested));
+        const Result<RequestView> request = readChatRequest(with("\"foo\":" + nested));
         QVERIFY(!request);
         QVERIFY2(request.error().message.find("nested deeper") != std::string::npos,
             request.error().message.c_str());
@@ -232,7 +232,7 @@ void TestChatRequest::readsContent()
 {
     QFETCH(QByteArray, content);
     QFETCH(QByteArray, text);
-    const ChatRequest request
+    const RequestView request
         = mustRead(withMessage(R"({"content":)" + content.toStdString() + R"(,"role":"user"})"));
     QCOMPARE(request.messages.size(), std::size_t(1));
     QCOMPARE(QByteArray::fromStdString(request.messages[0].text), text);
@@ -241,7 +241,7 @@ void TestChatRequest::readsContent()
 
 void TestChatRequest::countsUnknownPartsAsText()
 {
-    const ChatRequest request = mustRead(withMessage(
+    const RequestView request = mustRead(withMessage(
         R"({"role":"user","content":[{"type":"novel","words":"many many"}],"extra":{"a":"b"}})"));
     QCOMPARE(request.messages[0].text, std::string(R"({"type":"novel","words":"many many"})"));
     QCOMPARE(request.messages[0].toolCallText, std::string(R"({"a":"b"})"));
@@ -249,7 +249,7 @@ void TestChatRequest::countsUnknownPartsAsText()
 
 void TestChatRequest::countsMedia()
 {
-    const ChatRequest request = mustRead(withMessage(R"({"role":"user","content":[
+    const RequestView request = mustRead(withMessage(R"({"role":"user","content":[
         {"type":"image_url","image_url":{"url":"data:x"}},{"type":"image_url","image_url":{"url":"y"}},
         {"type":"input_audio","input_audio":{"data":"x","format":"wav"}},
         {"type":"file","file":{"file_id":"f"}},{"type":"text","text":"what?"}]},
@@ -263,7 +263,7 @@ void TestChatRequest::countsMedia()
 
 void TestChatRequest::readsToolCalls()
 {
-    const ChatRequest request = mustRead(withMessage(
+    const RequestView request = mustRead(withMessage(
         R"({"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function",
             "function":{"name":"get","arguments":"{\"a\":1}"}}]},
            {"role":"tool","tool_call_id":"c1","content":"42"},
@@ -281,7 +281,7 @@ void TestChatRequest::readsTools()
 {
     const std::string tools
         = R"([ {"type":"function","function":{"name":"f"}} , {"type":"custom"} ])";
-    ChatRequest request = mustRead(with("\"tools\": " + tools + R"( ,"tool_choice":"required")"));
+    RequestView request = mustRead(with("\"tools\": " + tools + R"( ,"tool_choice":"required")"));
     QCOMPARE(request.tools, 2);
     QCOMPARE(request.toolsText, tools);
     QVERIFY(request.forcesTool);
@@ -296,7 +296,7 @@ void TestChatRequest::readsTools()
 
 void TestChatRequest::readsFormats()
 {
-    ChatRequest request = mustRead(with(
+    RequestView request = mustRead(with(
         R"("response_format":{"json_schema":{"name":"x","schema":{}},"type":"json_schema"},"logprobs":true)"));
     QVERIFY(request.jsonSchema && !request.jsonObject && request.logprobs);
     QCOMPARE(request.schemaText, std::string(R"({"name":"x","schema":{}})"));
@@ -315,7 +315,7 @@ void TestChatRequest::clampsHugeLimits()
 {
     for (const char* huge : {"999999999999", "18446744073709551616",
              "99999999999999999999999999999999999999999999999999999999999999999999999999999999"}) {
-        const ChatRequest request = mustRead(with(std::string("\"max_tokens\":") + huge));
+        const RequestView request = mustRead(with(std::string("\"max_tokens\":") + huge));
         QVERIFY(request.maxTokens.has_value());
         QCOMPARE(*request.maxTokens, std::int64_t(1'000'000'000));
         QVERIFY(*request.maxTokens * 128 > 0);
@@ -324,7 +324,7 @@ void TestChatRequest::clampsHugeLimits()
 
 void TestChatRequest::smallerLimitWins()
 {
-    const ChatRequest request = mustRead(with(R"("max_tokens":50,"max_completion_tokens":20)"));
+    const RequestView request = mustRead(with(R"("max_tokens":50,"max_completion_tokens":20)"));
     QCOMPARE(*request.maxTokens, std::int64_t(20));
     QVERIFY(!mustRead(with(R"("max_tokens":null)")).maxTokens);
 }
@@ -335,7 +335,7 @@ void TestChatRequest::findsRanges()
         "max_tokens" : 12 , "messages":[{"role":"user","content":"a \"model\": x"}], "stream":true,
         "max_completion_tokens":	77
         , "model"  :  "gp\u0074\"x" } )";
-    const ChatRequest request = mustRead(body);
+    const RequestView request = mustRead(body);
     QCOMPARE(at(body, request.modelValue), std::string(R"("gp\u0074\"x")"));
     QCOMPARE(request.model, std::string("gpt\"x"));
     QCOMPARE(at(body, request.maxTokensValue), std::string("12"));
@@ -376,7 +376,7 @@ void TestChatRequest::readsIdentity()
     QFETCH(QByteArray, fields);
     QFETCH(QByteArray, user);
     QFETCH(QByteArray, session);
-    const ChatRequest request = mustRead(with(fields.toStdString()));
+    const RequestView request = mustRead(with(fields.toStdString()));
     QCOMPARE(QByteArray::fromStdString(request.user), user);
     QCOMPARE(QByteArray::fromStdString(request.sessionId), session);
 }
@@ -391,7 +391,7 @@ void TestChatRequest::acceptsBodiesOfAnyAlignment()
 {
     for (std::size_t size = 0; size < 300; ++size) {
         const std::string text(size, 'x');
-        const ChatRequest request
+        const RequestView request
             = mustRead(withMessage(R"({"role":"user","content":")" + text + "\"}"));
         QCOMPARE(request.messages[0].text, text);
     }
@@ -413,7 +413,7 @@ void TestChatRequest::acceptsCapturedRequests()
             if (!source.open(QIODevice::ReadOnly)) {
                 continue;
             }
-            const Result<ChatRequest> request = readChatRequest(source.readAll().toStdString());
+            const Result<RequestView> request = readChatRequest(source.readAll().toStdString());
             QVERIFY2(
                 request, request ? "" : (name.toStdString() + request.error().message).c_str());
             QVERIFY(!request->messages.empty() && request->stripped.empty());
