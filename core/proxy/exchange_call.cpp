@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/proxy/exchange_impl.h"
+
+#include "core/base/limits.h"
+#include "core/base/log.h"
+#include "core/proxy/identity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace headgate::proxy {
+
+namespace {
+
+/// What is kept of a provider's error page.
+constexpr std::size_t errorBodyBytesMax = 64 * 1024;
+
+} // namespace
+
+UpstreamRequest Exchange::upstreamRequest() const
+{
+    UpstreamRequest request;
+    request.path = "/chat/completions";
+    request.stream = m_chat.stream;
+    wire::RequestEdits edits;
+    edits.model = m_plan.modelName;
+    if (m_plan.outputCeiling > 0) {
+        edits.outputCeiling = m_plan.outputCeiling;
+    }
+    // OpenAI's reasoning models refuse max_tokens; many compatible servers ignore the newer name,
+    // and a ceiling that is ignored is no ceiling.
+    const bool newName = m_provider->simulated || m_provider->name == "openai"
+        || m_provider->baseUrl.find("api.openai.com") != std::string::npos;
+    edits.ceilingField = newName ? "max_completion_tokens" : "max_tokens";
+    edits.injectUsage = m_chat.stream && !m_keepsUsage && m_provider->injectUsage;
+    request.body = wire::editChatRequest(m_request.body, m_chat, edits);
+    request.headers.emplace_back("content-type", "application/json");
+    request.headers.emplace_back(
+        "accept", m_chat.stream ? "text/event-stream" : "application/json");
+    request.headers.emplace_back("accept-encoding", "identity");
+    const auto agent = printable(m_request.head.header("user-agent"), 256);
+    request.headers.emplace_back(
+        "user-agent", "headgate/" HEADGATE_VERSION + (agent.empty() ? "" : " (" + agent + ")"));
+    // Not openai-organization and -project: they choose whose account pays.
+    if (const auto beta = m_request.head.header("openai-beta"); !beta.empty()) {
+        request.headers.emplace_back("openai-beta", printable(beta, 256));
+    }
+    return request;
+}
+
+asio::awaitable<Exchange::Called> Exchange::call()
+{
+    auto request = upstreamRequest();
+    m_decision.addedUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
+    if (m_decision.addedUs < 1) {
+        m_decision.addedUs = 1;
+    }
+    m_decision.attempts.back().outcome = "dispatched";
+    setPhaseDeadline(m_provider->firstByteTimeoutMs > 0 ? m_provider->firstByteTimeoutMs
+                                                        : limits::firstByteTimeoutMs);
+    m_sent = true;
+    if (m_left) {
+        onClientLeft();
+    }
+    const auto sent = co_await m_call->send(std::move(request));
+    if (!sent) {
+        auto error = sent.error();
+        if (error.phase == UpstreamPhase::Connect) {
+            m_sent = false;
+            setPhaseDeadline(0);
+            Refusal refusal;
+            refusal.kind = RefusalKind::UpstreamFailed;
+            refusal.message = fmt::format(
+                "The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
+            m_refusal = std::move(refusal);
+            co_await release("nothing was sent");
+            if (mayFallBack(wire::writeChatRefusal(*m_refusal), m_refusal->message)) {
+                co_return Called::TryAnother;
+            }
+            auto told = *m_refusal;
+            co_await refuse(std::move(told));
+            co_return Called::Done;
+        }
+        co_await failCall(std::move(error));
+        co_return Called::Done;
+    }
+    auto head = co_await m_call->readHead();
+    if (!head) {
+        auto error = head.error();
+        co_await failCall(std::move(error));
+        co_return Called::Done;
+    }
+    m_decision.attempts.back().httpStatus = head->status;
+    if (head->status < 200 || head->status >= 300) {
+        auto refused = std::move(*head);
+        co_return co_await providerRefused(std::move(refused));
+    }
+    if (m_chat.stream && isEventStream(head->headers)) {
+        co_await relayStream();
+    } else {
+        co_await relayWhole();
+    }
+    co_return Called::Done;
+}
+
+/// Sent, but no usable answer came: nobody knows what it cost, so the whole hold is charged.
+asio::awaitable<void> Exchange::failCall(UpstreamError error)
+{
+    setPhaseDeadline(0);
+    auto& attempt = m_decision.attempts.back();
+    attempt.error = log::redacted(error.message);
+    auto charge = chargeInFull();
+    co_await settle(std::move(charge));
+    Refusal refusal;
+    refusal.kind
+        = m_timedOut || error.timeout ? RefusalKind::UpstreamTimeout : RefusalKind::UpstreamFailed;
+    refusal.message = m_timedOut || error.timeout
+        ? fmt::format("The provider \"{}\" did not answer in time. The request may have been "
+                      "processed, so its full bound was charged.",
+            m_provider->name)
+        : fmt::format("The provider \"{}\" failed after the request was sent: {} Its full bound "
+                      "was charged, because the provider may have billed it.",
+            m_provider->name, error.message);
+    if (m_left || m_shutdown) {
+        setFailure(m_left ? Status::ClientLeft : Status::Failed, m_left ? 499 : 502, error.message);
+    }
+    co_await refuse(std::move(refusal));
+}
+
+asio::awaitable<Exchange::Called> Exchange::providerRefused(UpstreamHead head)
+{
+    setPhaseDeadline(
+        m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs);
+    std::string body;
+    bool more = true;
+    while (more && body.size() < errorBodyBytesMax) {
+        const auto piece = co_await m_call->readBody(body);
+        more = piece && *piece;
+    }
+    if (more) {
+        m_call->cancel();
+    }
+    setPhaseDeadline(0);
+    ProviderError error = readProviderError(m_provider->name, head, body);
+    m_decision.attempts.back().error = log::redacted(error.refusal.message);
+    auto charge = error.mayHaveBilled ? chargeForInput(terms()) : chargeNothing();
+    co_await settle(std::move(charge));
+    if (error.notProcessed && mayFallBack(error.reply, error.refusal.message)) {
+        co_return Called::TryAnother;
+    }
+    setFailure(Status::Failed, error.reply.status, error.refusal.message);
+    Reply reply;
+    reply.status = error.reply.status;
+    reply.body = std::move(error.reply.body);
+    reply.headers = baseHeaders();
+    for (auto& header : error.reply.headers) {
+        reply.headers.push_back(std::move(header));
+    }
+    co_await m_client.reply(std::move(reply));
+    co_return Called::Done;
+}
+
+asio::awaitable<void> Exchange::relayWhole()
+{
+    const int idleMs
+        = m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs;
+    std::string body;
+    for (;;) {
+        setPhaseDeadline(idleMs);
+        const auto piece = co_await m_call->readBody(body);
+        if (!piece) {
+            auto error = piece.error();
+            co_await failCall(std::move(error));
+            co_return;
+        }
+        if (!*piece) {
+            break;
+        }
+    }
+    setPhaseDeadline(0);
+    const auto facts = wire::readChatAnswer(body);
+    if (!facts) {
+        UpstreamError error;
+        error.message = "its answer cannot be read (" + facts.error().message + ").";
+        co_await failCall(std::move(error));
+        co_return;
+    }
+    auto charge = chargeForUsage(terms(), *facts);
+    if (!charge) {
+        charge = chargeForDelivered(terms(), *facts);
+    }
+    m_decision.status
+        = charge && charge->kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
+    auto charged = charge.value_or(chargeInFull());
+    co_await settle(std::move(charged));
+    Reply reply;
+    reply.headers = successHeaders(true);
+    reply.body = std::move(body);
+    m_decision.firstByteUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
+    const bool delivered = co_await m_client.reply(std::move(reply));
+    if (!delivered || m_left) {
+        setFailure(Status::ClientLeft, 499, "The client left before its answer was ready.");
+    }
+}
+
+asio::awaitable<void> Exchange::hand(std::string bytes)
+{
+    if (bytes.empty() || m_left || m_overrun) {
+        co_return;
+    }
+    bool taken = true;
+    if (!m_streaming) {
+        m_streaming = true;
+        m_decision.firstByteUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
+        Reply head;
+        head.contentType = "text/event-stream; charset=utf-8";
+        head.headers = successHeaders(false);
+        head.headers.emplace_back("cache-control", "no-cache");
+        taken = co_await m_client.startStream(std::move(head));
+    }
+    if (taken) {
+        taken = co_await m_client.write(bytes);
+    }
+    if (!taken && !m_left) {
+        onClientLeft();
+    }
+}
+
+/// Reads and hands over until the upstream ends. True: it ended properly.
+asio::awaitable<bool> Exchange::pump(wire::ChatStreamMeter& meter)
+{
+    const int idleMs
+        = m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs;
+    const auto callTerms = terms();
+    RunningMeter running(callTerms);
+    std::string piece;
+    for (;;) {
+        piece.clear();
+        setPhaseDeadline(idleMs);
+        const auto more = co_await m_call->readBody(piece);
+        setPhaseDeadline(0); // a slow client is not the provider's fault
+        if (!more) {
+            m_decision.attempts.back().error = log::redacted(more.error().message);
+            m_timedOut = m_timedOut || more.error().timeout;
+            co_return false;
+        }
+        std::string out;
+        if (!*more) {
+            meter.finish(out);
+            co_await hand(std::move(out));
+            co_return true;
+        }
+        const auto fed = meter.feed(piece, out);
+        if (!fed) {
+            m_decision.attempts.back().error = fed.error().message;
+            m_call->cancel();
+            co_return false;
+        }
+        co_await hand(std::move(out));
+        if (!m_overrun && running.exceeded(meter.facts())) {
+            m_overrun = true; // the client gets no more; the provider's own figure is still wanted
+            m_drainDeadlineMs = m_env.sweeper.in(std::max(m_env.drainTimeoutMs, 1));
+            updateDeadline();
+        }
+        if (m_overrun && running.exceeded(meter.facts()) && running.runaway()) {
+            m_call->cancel();
+            co_return false;
+        }
+    }
+}
+
+asio::awaitable<void> Exchange::relayStream()
+{
+    const bool strip = !m_keepsUsage && m_provider->injectUsage;
+    wire::ChatStreamMeter meter(strip);
+    const bool ended = co_await pump(meter);
+    setPhaseDeadline(0);
+    m_drainDeadlineMs = 0;
+    updateDeadline();
+    const auto& facts = meter.facts();
+    const bool proper = ended && (facts.done || !facts.finishReason.empty());
+    std::optional<Charge> charge;
+    if (proper || facts.done) {
+        charge = chargeForUsage(terms(), facts);
+        if (!charge && proper) {
+            charge = chargeForDelivered(terms(), facts);
+        }
+    }
+    auto charged = charge ? std::move(*charge) : chargeForEarlyEnd(facts);
+    m_decision.status = charged.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
+    co_await settle(std::move(charged));
+    co_await endStream(facts, proper);
+}
+
+/// A stream that broke off. Delivered text allows an estimate only when the provider itself ended
+/// it; otherwise it may be producing still, up to its ceiling.
+Charge Exchange::chargeForEarlyEnd(const wire::AnswerFacts& facts) const
+{
+    const bool providerMayGoOn = m_timedOut || m_drainExpired || m_shutdown;
+    if (!providerMayGoOn && (facts.textBytes > 0 || m_overrun)) {
+        if (auto charge = chargeForDelivered(terms(), facts)) {
+            return std::move(*charge);
+        }
+    }
+    auto full = chargeInFull();
+    if (m_overrun) { // the hold was too small already: at least what was delivered
+        if (auto charge = chargeForDelivered(terms(), facts);
+            charge && charge->amount > m_decision.bound) {
+            return std::move(*charge);
+        }
+    }
+    return full;
+}
+
+asio::awaitable<void> Exchange::endStream(const wire::AnswerFacts& facts, bool properEnd)
+{
+    if (m_left || m_client.gone()) {
+        setFailure(Status::ClientLeft, 499, "The client left before the end of its answer.");
+        co_return;
+    }
+    if (properEnd && !m_overrun) {
+        if (!facts.error.empty()) {
+            setFailure(Status::Failed, 200, log::redacted(facts.error));
+        }
+        co_await m_client.endStream();
+        co_return;
+    }
+    Refusal refusal;
+    refusal.kind = m_timedOut ? RefusalKind::UpstreamTimeout : RefusalKind::UpstreamFailed;
+    if (m_overrun) {
+        refusal.message = fmt::format("The provider \"{}\" went on beyond the agreed ceiling of {} "
+                                      "output tokens; the answer was cut there.",
+            m_provider->name, m_plan.outputCeiling);
+    } else if (m_shutdown) {
+        refusal.message = "Headgate is stopping; the answer was cut.";
+    } else {
+        refusal.message = fmt::format(
+            "The provider \"{}\" broke off its answer before the end.", m_provider->name);
+    }
+    if (!m_streaming) {
+        co_await refuse(std::move(refusal));
+        co_return;
+    }
+    setFailure(Status::Cut, 200, refusal.message);
+    const auto event = wire::writeChatStreamError(refusal);
+    const bool taken = co_await m_client.write(event);
+    if (taken) {
+        co_await m_client.endStream();
+    }
+}
+
+} // namespace headgate::proxy

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#pragma once
+
+// The inside of one exchange, shared by its rooms: exchange.cpp (a request's life, reading,
+// deadlines), exchange_hold.cpp (plan and hold), exchange_call.cpp (call and relay),
+// exchange_end.cpp (settle, refuse, record). Nothing else includes this. One executor's thread.
+
+#include "core/proxy/asio.h"
+#include "core/proxy/event.h"
+#include "core/proxy/exchange.h"
+#include "core/proxy/provider_error.h"
+#include "core/proxy/settlement.h"
+#include "core/routing/plan.h"
+#include "core/wire/chat_answer.h"
+#include "core/wire/chat_request.h"
+#include "core/wire/refusal.h"
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+
+namespace headgate::proxy {
+
+namespace asio = boost::asio;
+using activity::Status;
+using wire::Refusal;
+using wire::RefusalKind;
+
+/// Lets the ledger thread wake an exchange that may be gone by then.
+class MoneyBell {
+public:
+    explicit MoneyBell(asio::any_io_executor executor)
+        : event(executor),
+          m_executor(std::move(executor))
+    {
+    }
+    Event event;
+    bool armed = false; ///< a callback is registered and has not run
+
+    static void arm(const std::shared_ptr<MoneyBell>& bell, ledger::Ledger& ledger)
+    {
+        bell->armed = true;
+        ledger.onceMoneyReturns([bell] { ring(bell); });
+    }
+    void silence()
+    {
+        const std::scoped_lock lock(m_mutex);
+        m_silent = true;
+    }
+
+private:
+    static void ring(const std::shared_ptr<MoneyBell>& bell)
+    {
+        // The executor may be gone once the exchange is: it silences the bell before it ends.
+        const std::scoped_lock lock(bell->m_mutex);
+        if (!bell->m_silent) {
+            asio::post(bell->m_executor, [bell] {
+                bell->armed = false;
+                bell->event.set();
+            });
+        }
+    }
+    std::mutex m_mutex;
+    bool m_silent = false;
+    asio::any_io_executor m_executor;
+};
+
+[[nodiscard]] Refusal nameUsedRefusal();
+[[nodiscard]] const char* settleOutcome(const Result<ledger::Settled>& settled);
+
+class Exchange final : public Sweepable {
+public:
+    Exchange(ExchangeEnv env, ExchangeRequest request, ClientStream& client,
+        asio::any_io_executor executor);
+    ~Exchange() override;
+
+    asio::awaitable<bool> run();
+
+    void onDeadline() override;
+    void onShutdown() override;
+
+private:
+    enum class Held { Granted, Refused, ClientLeft, ConnectFailed };
+    enum class Called { Done, TryAnother };
+
+    // read and know
+    [[nodiscard]] bool read();
+    [[nodiscard]] bool claimName();
+    void know();
+    [[nodiscard]] bool goesInCircles();
+    [[nodiscard]] bool isAuto() const { return m_chat.model.rfind("auto", 0) == 0; }
+
+    // plan and hold
+    void makePlan();
+    [[nodiscard]] const tokens::Count& countedInput(const std::string& family);
+    [[nodiscard]] bool isPlain(const tokens::Count& count);
+    [[nodiscard]] routing::InputTokens inputTokens(const catalog::Model& model);
+    [[nodiscard]] Refusal refusalForPlan() const;
+    asio::awaitable<Held> holdMoney();
+    asio::awaitable<Held> tryToHold(std::optional<ledger::Denial>& denial);
+    asio::awaitable<Held> connectAndDispatch(const catalog::Provider& provider);
+    asio::awaitable<bool> connect(const catalog::Provider& provider);
+    asio::awaitable<void> waitForMoney();
+    asio::awaitable<void> release(std::string reason);
+    /// Leaves this model out of the next plan; `failure` is told if no other can take its place.
+    [[nodiscard]] bool mayFallBack(const wire::RefusalReply& failure, const std::string& text);
+
+    // call and relay
+    [[nodiscard]] UpstreamRequest upstreamRequest() const;
+    asio::awaitable<Called> call();
+    asio::awaitable<Called> providerRefused(UpstreamHead head);
+    asio::awaitable<void> relayWhole();
+    asio::awaitable<void> relayStream();
+    asio::awaitable<bool> pump(wire::ChatStreamMeter& meter);
+    asio::awaitable<void> hand(std::string bytes);
+    asio::awaitable<void> endStream(const wire::AnswerFacts& facts, bool properEnd);
+    asio::awaitable<void> failCall(UpstreamError error);
+    void onClientLeft();
+    void setPhaseDeadline(int ms);
+    void updateDeadline();
+
+    // settle and record
+    [[nodiscard]] CallTerms terms() const;
+    [[nodiscard]] Charge chargeForEarlyEnd(const wire::AnswerFacts& facts) const;
+    asio::awaitable<void> settle(Charge charge);
+    void learnMargin(const Charge& charge);
+    asio::awaitable<void> refuse(Refusal refusal);
+    void record();
+    [[nodiscard]] Money baseline() const;
+    [[nodiscard]] Headers successHeaders(bool whole) const;
+    [[nodiscard]] Headers baseHeaders() const;
+    void setFailure(Status status, int httpStatus, const std::string& error);
+
+    ExchangeEnv m_env;
+    ExchangeRequest m_request;
+    ClientStream& m_client;
+    std::shared_ptr<MoneyBell> m_bell;
+    const ProxyConfig& m_config;
+
+    wire::RequestView m_chat;
+    routing::Facts m_facts;
+    ledger::Identity m_identity;
+    std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
+    std::optional<bool> m_plain; ///< the text is nearly all ASCII; empty: nobody asked yet
+    std::shared_ptr<const tokens::MarginTable> m_margins; ///< of this plan; null: none learned
+    LoopDetector::Watch m_watch;
+    std::string m_name; ///< the client's own id for this request, scoped by key; may be empty
+    std::string m_ledgerId;
+    std::optional<wire::RefusalReply> m_repeated; ///< what the first request of this name was told
+
+    routing::Plan m_plan;
+    const catalog::Provider* m_provider = nullptr;
+    const catalog::Model* m_model = nullptr;
+    const catalog::PriceSheet* m_sheet = nullptr;
+    std::set<std::string> m_excluded;
+    int m_attempt = 0;
+    int m_fallbacks = 0;
+    HoldId m_hold;
+    std::vector<ledger::BudgetLine> m_lines; ///< as of the last hold or settle
+    std::unique_ptr<UpstreamCall> m_call;
+    std::optional<Refusal> m_refusal; ///< what the client will be told
+    std::optional<wire::RefusalReply> m_lastFailure; ///< of the model that was replaced
+    std::string m_lastFailureText;
+    bool m_keepsUsage = false; ///< the client asked for the usage chunk itself
+
+    bool m_streaming = false; ///< the head went to the client
+    bool m_left = false; ///< the client has gone
+    bool m_overrun = false; ///< the provider ignored its ceiling
+    bool m_timedOut = false;
+    bool m_drainExpired = false;
+    bool m_shutdown = false;
+    std::int64_t m_phaseDeadlineMs = 0;
+    std::int64_t m_drainDeadlineMs = 0;
+    bool m_sent = false;
+
+    activity::Decision m_decision;
+};
+
+} // namespace headgate::proxy
