@@ -35,6 +35,7 @@ struct Provider {
     int firstByteTimeoutMs = 0;
     int idleTimeoutMs = 0;
     bool injectUsage = true; ///< ask for stream_options.include_usage
+    bool servesResponses = false; ///< OpenAI dialect: it has /responses too
 };
 
 /// One price list, valid from `validFrom` on. Absent prices mean "not offered or not known".

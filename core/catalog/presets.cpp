@@ -82,6 +82,7 @@ std::vector<Provider> providerPresets()
     for (Provider& provider : presets) {
         // Mistral refuses fields it does not know and reports usage in every stream anyway.
         provider.injectUsage = provider.name != "mistral";
+        provider.servesResponses = provider.name == "openai" || provider.name == "xai";
     }
     return presets;
 }

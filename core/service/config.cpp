@@ -42,7 +42,8 @@ json::object toJson(const catalog::Provider& provider)
         {"key_hint", provider.keyHint}, {"concurrency_max", provider.concurrencyMax},
         {"connect_timeout_ms", provider.connectTimeoutMs},
         {"first_byte_timeout_ms", provider.firstByteTimeoutMs},
-        {"idle_timeout_ms", provider.idleTimeoutMs}, {"inject_usage", provider.injectUsage}};
+        {"idle_timeout_ms", provider.idleTimeoutMs}, {"inject_usage", provider.injectUsage},
+        {"serves_responses", provider.servesResponses}};
 }
 
 catalog::Provider readProvider(JsonFields& fields)
@@ -66,6 +67,9 @@ catalog::Provider readProvider(JsonFields& fields)
     fields.read("first_byte_timeout_ms", provider.firstByteTimeoutMs);
     fields.read("idle_timeout_ms", provider.idleTimeoutMs);
     fields.read("inject_usage", provider.injectUsage);
+    // A configuration from before this field was known.
+    provider.servesResponses = provider.baseUrl.starts_with("https://api.openai.com/");
+    fields.read("serves_responses", provider.servesResponses);
     return provider;
 }
 

@@ -37,6 +37,7 @@ Config fullConfig()
     provider.concurrencyMax = 3;
     provider.idleTimeoutMs = 1000;
     provider.injectUsage = false;
+    provider.servesResponses = true;
     provider.enabled = false;
     config.providers.push_back(provider);
     config.models = catalog::simModels();
