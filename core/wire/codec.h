@@ -44,6 +44,8 @@ struct AnswerContext {
     std::int64_t nowS = 0; ///< for "created" where the provider does not say
     bool includeUsage = true; ///< chat streams: the client asked for the usage chunk
     bool generate = false; ///< Ollama: /api/generate
+    /// Gemini streams: the client did not ask with alt=sse, so its events form one JSON array.
+    bool jsonArray = false;
     std::int64_t inputTokens = 0; ///< estimate, for message_start, where usage is not known yet
     const Conversation* request = nullptr; ///< Responses repeats fields of it; may be null
 };
@@ -65,6 +67,9 @@ public:
     [[nodiscard]] virtual Result<void> read(
         std::string_view name, std::string_view data, std::vector<AnswerEvent>& out)
         = 0;
+    /// The provider has closed the stream: appends what had to wait for that. Gemini has no end
+    /// mark and may name a finish reason more than once, so its Finish comes only here.
+    virtual void finish(std::vector<AnswerEvent>& /*out*/) { }
     /// The stream's own end mark was seen ([DONE], message_stop, response.completed, done: true).
     [[nodiscard]] virtual bool done() const = 0;
     /// The event just read only carries usage that the client may not have asked for (chat).

@@ -111,6 +111,7 @@ struct AnswerFormat {
     std::string description;
     boost::json::value schema;
     std::optional<bool> strict;
+    Native native; ///< as it was read, where the fields above do not say all of it
 };
 
 struct Reasoning {
@@ -119,6 +120,7 @@ struct Reasoning {
     std::string effort; ///< "", "none", "minimal", "low", "medium", "high", "xhigh", "max"
     std::optional<std::int64_t> budgetTokens;
     std::string summary; ///< Responses: "auto", "concise", "detailed"; "auto" for includeThoughts
+    Native native; ///< as it was read, where the fields above do not say all of it
     [[nodiscard]] bool asked() const
     {
         return disabled || adaptive || !effort.empty() || budgetTokens || !summary.empty();

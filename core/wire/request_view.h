@@ -75,6 +75,8 @@ struct RequestView {
     ByteRange modelValue; ///< the JSON string with its quotes
     ByteRange maxTokensValue; ///< the number
     ByteRange maxCompletionTokensValue;
+    /// Dotted path of the output ceiling as the client spelled it, for editBody (Gemini, Ollama).
+    std::string ceilingPath;
     ByteRange streamOptionsValue; ///< the object
     ByteRange includeUsageValue; ///< the literal inside stream_options
     /// Fields that must not reach a provider (api_base, base_url, api_key, …): name and value with
