@@ -30,7 +30,11 @@ enum class StopReason {
 /// What happens next in an answer. Readers guarantee: Start first and once; a block's BlockStart
 /// before its deltas and one BlockEnd after them; blocks of a choice numbered 0, 1, 2 … in the
 /// order they start; one Finish a choice; then nothing but Usage. Deltas of several open blocks may
-/// alternate (parallel tool calls in chat).
+/// alternate (parallel tool calls in chat). A delta of an Image, Audio or File block says so in
+/// `part.kind` (base64 is no text to count) and carries an Audio's transcript in `part.text`.
+/// Citations come as `annotations`, never in BlockEnd's `native`; AnswerBuilder collects them in
+/// the part's `native` under "annotations" ("citations" for Anthropic), eventsOf() takes them out
+/// again.
 struct AnswerEvent {
     enum class Kind { Start, BlockStart, Delta, BlockEnd, Finish, Usage, Error };
     Kind kind = Kind::Delta;

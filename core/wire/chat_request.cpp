@@ -3,7 +3,9 @@
 #include "core/wire/chat_request.h"
 
 #include "core/base/limits.h"
+#include "core/wire/body_edit.h"
 #include "core/wire/json_reader.h"
+#include "core/wire/user_id.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
@@ -18,32 +20,6 @@ namespace {
 /// The API knows about forty fields; a flood of keys would make the search for duplicates slow.
 constexpr std::size_t fieldsMax = 512;
 constexpr std::int64_t choicesMax = 128;
-
-/// Fields with which some gateways and servers let a client choose another upstream, another key,
-/// another model or a fee that no price sheet bounds. They must not reach a provider.
-constexpr std::array steeringFields{std::string_view("api_base"), std::string_view("api_key"),
-    std::string_view("api_type"), std::string_view("api_version"),
-    std::string_view("aws_access_key_id"), std::string_view("aws_bedrock_runtime_endpoint"),
-    std::string_view("aws_region_name"), std::string_view("aws_secret_access_key"),
-    std::string_view("aws_session_token"), std::string_view("azure_ad_token"),
-    std::string_view("azure_endpoint"), std::string_view("base_url"),
-    std::string_view("context_window_fallbacks"), std::string_view("custom_llm_provider"),
-    std::string_view("deployment_id"), std::string_view("endpoint"), std::string_view("extra_body"),
-    std::string_view("extra_headers"), std::string_view("fallbacks"), std::string_view("headers"),
-    std::string_view("mock_response"), std::string_view("model_list"), std::string_view("models"),
-    std::string_view("organization"), std::string_view("plugins"), std::string_view("project"),
-    std::string_view("provider"), std::string_view("proxies"), std::string_view("proxy"),
-    std::string_view("route"), std::string_view("vertex_credentials"),
-    std::string_view("vertex_location"), std::string_view("vertex_project")};
-
-bool isSteering(std::string_view key)
-{
-    std::string lower(key);
-    for (char& c : lower) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return std::find(steeringFields.begin(), steeringFields.end(), lower) != steeringFields.end();
-}
 
 ByteRange rangeOf(TextSpan span)
 {
@@ -62,44 +38,6 @@ void append(std::string& to, std::string_view text)
     to += text;
 }
 
-bool isPlainWord(std::string_view text)
-{
-    if (text.empty() || text.size() > limits::scopeValueBytesMax) {
-        return false;
-    }
-    return std::none_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == '{' || c == '"' || c == 0x7F;
-    });
-}
-
-/// Claude Code packs its ids into metadata.user_id: a JSON object, in older versions
-/// "user_…_account_…_session_<id>".
-std::string sessionInUserId(std::string_view text)
-{
-    constexpr std::string_view marker = "_session_";
-    if (const std::size_t at = text.rfind(marker);
-        text.starts_with("user_") && at != std::string_view::npos) {
-        return std::string(text.substr(at + marker.size()));
-    }
-    if (text.empty() || text.front() != '{') {
-        return {};
-    }
-    std::string session;
-    JsonReader blob("metadata.user_id");
-    const bool read = blob.readObject(text, [&](JsonField& field) {
-        std::string_view value;
-        if (field.key == "session_id" && blob.type(field.value) == JsonType::string) {
-            if (!blob.string(field.value, value)) {
-                return false;
-            }
-            session = value;
-            return true;
-        }
-        return blob.skip(field.value);
-    });
-    return read ? session : std::string();
-}
-
 /// One reading of one body.
 class RequestReader {
 public:
@@ -114,8 +52,6 @@ private:
     static Handler handlerFor(std::string_view key);
 
     bool field(JsonField& member);
-    void strip(const JsonField& member, TextSpan value);
-    void closeStripped();
     bool complete();
 
     bool readModel(JsonValue value);
@@ -133,7 +69,7 @@ private:
     bool readTopLogprobs(JsonValue value);
     bool readReasoning(JsonValue value);
     bool readServiceTier(JsonValue value);
-    bool readUser(JsonValue value) { return text(value, "user", m_user); }
+    bool readUser(JsonValue value) { return text(value, "user", m_ids.user); }
     bool readSafetyIdentifier(JsonValue value);
     bool readMetadata(JsonValue value);
     bool readPromptCacheKey(JsonValue value);
@@ -160,17 +96,10 @@ private:
     JsonReader m_json{"The body"};
     RequestView m_out;
     std::vector<std::string_view> m_keys;
-    std::string m_user;
-    std::string m_safetyIdentifier;
-    std::string m_metadataUser;
-    std::string m_metadataSession;
-    std::string m_cacheKey;
+    IdentityFields m_ids;
     bool m_hasModel = false;
     bool m_hasMessages = false;
-    // for the commas of stripped fields
-    bool m_keptBefore = false;
-    std::size_t m_previousEnd = 0;
-    bool m_openStripped = false; ///< the last stripped range ends where the next field begins
+    FieldRemover m_remover;
 };
 
 RequestReader::Handler RequestReader::handlerFor(std::string_view key)
@@ -214,7 +143,7 @@ Result<RequestView> RequestReader::read(std::string_view body)
     if (!read || !complete()) {
         return m_json.error();
     }
-    closeStripped();
+    m_out.stripped = m_remover.take();
     return std::move(m_out);
 }
 
@@ -227,16 +156,13 @@ bool RequestReader::field(JsonField& member)
     if (!once(member.key, m_keys, {})) {
         return false;
     }
-    if (m_openStripped) {
-        m_out.stripped.back().end = member.begin;
-        m_openStripped = false;
-    }
+    m_remover.begin(member.begin);
     TextSpan span = m_json.tokenSpan(member.value);
-    if (isSteering(member.key)) {
+    const bool keep = !isSteering(member.key);
+    if (!keep) {
         if (!m_json.skip(member.value, span)) {
             return false;
         }
-        strip(member, span);
     } else {
         const Handler handler = handlerFor(member.key);
         const bool ok
@@ -245,26 +171,9 @@ bool RequestReader::field(JsonField& member)
             return false;
         }
         span.end = m_json.endOfLast(span);
-        m_keptBefore = true;
     }
-    m_previousEnd = span.end;
+    m_remover.end(span.end, keep);
     return true;
-}
-
-/// A field after a kept one goes with the comma before it; leading ones with the comma after them.
-void RequestReader::strip(const JsonField& member, TextSpan value)
-{
-    if (m_keptBefore) {
-        m_out.stripped.push_back({m_previousEnd, value.end});
-        return;
-    }
-    m_out.stripped.push_back({member.begin, value.end});
-    m_openStripped = true;
-}
-
-void RequestReader::closeStripped()
-{
-    m_openStripped = false; // the last field of the body: its own end is right
 }
 
 bool RequestReader::complete()
@@ -275,18 +184,9 @@ bool RequestReader::complete()
     if (!m_hasMessages) {
         return m_json.fail("messages is missing.", "Send an array with at least one message.");
     }
-    if (!m_user.empty()) {
-        m_out.user = std::move(m_user);
-    } else if (!m_safetyIdentifier.empty()) {
-        m_out.user = std::move(m_safetyIdentifier);
-    }
-    const std::string inner = sessionInUserId(m_metadataUser);
-    if (m_out.user.empty() && inner.empty() && isPlainWord(m_metadataUser)) {
-        m_out.user = m_metadataUser;
-    }
-    m_out.sessionId = !m_metadataSession.empty() ? m_metadataSession
-        : !inner.empty()                         ? inner
-                                                 : m_cacheKey;
+    Identity identity = identityOf(m_ids);
+    m_out.user = std::move(identity.user);
+    m_out.sessionId = std::move(identity.session);
     return true;
 }
 
@@ -559,12 +459,12 @@ bool RequestReader::readServiceTier(JsonValue value)
 
 bool RequestReader::readSafetyIdentifier(JsonValue value)
 {
-    return text(value, "safety_identifier", m_safetyIdentifier);
+    return text(value, "safety_identifier", m_ids.safetyIdentifier);
 }
 
 bool RequestReader::readPromptCacheKey(JsonValue value)
 {
-    return text(value, "prompt_cache_key", m_cacheKey);
+    return text(value, "prompt_cache_key", m_ids.cacheKey);
 }
 
 bool RequestReader::readMetadata(JsonValue value)
@@ -579,10 +479,10 @@ bool RequestReader::readMetadata(JsonValue value)
     return m_json.eachField(value, [&](JsonField& member) {
         const bool isText = m_json.type(member.value) == JsonType::string;
         if (isText && member.key == "user_id") {
-            return text(member.value, "metadata.user_id", m_metadataUser);
+            return text(member.value, "metadata.user_id", m_ids.metadataUser);
         }
         if (isText && member.key == "session_id") {
-            return text(member.value, "metadata.session_id", m_metadataSession);
+            return text(member.value, "metadata.session_id", m_ids.metadataSession);
         }
         return m_json.skip(member.value);
     });
@@ -815,13 +715,6 @@ bool RequestReader::functionCall(JsonValue value, std::string& out, const std::s
     });
 }
 
-/// A piece of text to put in place of a range of the body.
-struct Splice {
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::string text;
-};
-
 bool isNull(std::string_view body, ByteRange range)
 {
     return range.present() && body[range.begin] == 'n';
@@ -908,19 +801,7 @@ std::string editChatRequest(
     for (const ByteRange range : request.stripped) {
         splices.push_back({range.begin, range.end, {}});
     }
-    std::stable_sort(splices.begin(), splices.end(),
-        [](const Splice& a, const Splice& b) { return a.begin < b.begin; });
-
-    std::string out;
-    out.reserve(body.size() + added.size() + edits.model.size() + 64);
-    std::size_t at = 0;
-    for (const Splice& splice : splices) {
-        out += body.substr(at, splice.begin - at);
-        out += splice.text;
-        at = splice.end;
-    }
-    out += body.substr(at);
-    return out;
+    return spliced(body, std::move(splices));
 }
 
 } // namespace headgate::wire
