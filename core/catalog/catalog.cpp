@@ -34,6 +34,25 @@ std::optional<Dialect> dialectFromName(std::string_view name)
     return std::nullopt;
 }
 
+const char* keyRotationName(KeyRotation rotation)
+{
+    return rotation == KeyRotation::RoundRobin ? "round-robin" : "failover";
+}
+
+std::optional<KeyRotation> keyRotationFromName(std::string_view name)
+{
+    if (name == "failover") {
+        return KeyRotation::Failover;
+    }
+    return name == "round-robin" ? std::optional(KeyRotation::RoundRobin) : std::nullopt;
+}
+
+bool isOpenAiItself(const Provider& provider)
+{
+    return provider.dialect == Dialect::OpenAi
+        && (provider.name == "openai" || provider.baseUrl.starts_with("https://api.openai.com/"));
+}
+
 const PriceSheet* Model::priceAt(TimeUs at) const
 {
     const PriceSheet* inForce = nullptr;

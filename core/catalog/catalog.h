@@ -22,21 +22,49 @@ enum class Dialect { OpenAi, Anthropic, Gemini, Ollama };
 [[nodiscard]] const char* dialectName(Dialect dialect);
 [[nodiscard]] std::optional<Dialect> dialectFromName(std::string_view name);
 
+/// How several keys of one provider take turns.
+enum class KeyRotation {
+    Failover, ///< the first that is not set aside
+    RoundRobin
+};
+[[nodiscard]] const char* keyRotationName(KeyRotation rotation); ///< "failover", "round-robin"
+[[nodiscard]] std::optional<KeyRotation> keyRotationFromName(std::string_view name);
+
+/// A key beside the first one; the secret is in the key vault under "provider:<name>/<label>".
+struct ExtraKey {
+    std::string label; ///< unique within the provider
+    std::string hint; ///< "…abcd"
+};
+
 struct Provider {
     std::string name; ///< unique, lower case: "openai", "sim"
     Dialect dialect = Dialect::OpenAi;
     bool simulated = false; ///< answered inside the program
     bool enabled = true;
     std::string baseUrl; ///< "https://api.openai.com/v1"; empty when simulated
-    bool hasKey = false; ///< the key itself is in the secret store under "provider:<name>"
+    bool hasKey = false; ///< the key itself is in the key vault under "provider:<name>"
     std::string keyHint; ///< "…abcd"
+    bool needsKey = true; ///< false: servers on this machine or in the house answer without one
+    std::vector<ExtraKey> extraKeys; ///< after the first one, in the order of their use
+    KeyRotation keyRotation = KeyRotation::Failover;
     int concurrencyMax = 0; ///< 0: only the global limit
     int connectTimeoutMs = 0; ///< 0: the default in limits.h, for all three
     int firstByteTimeoutMs = 0;
     int idleTimeoutMs = 0;
-    bool injectUsage = true; ///< ask for stream_options.include_usage
-    bool servesResponses = false; ///< OpenAI dialect: it has /responses too
+    bool injectUsage = true; ///< understands stream_options: ask for include_usage
+    /// Chat's name of the output ceiling. Reasoning models refuse "max_tokens"; servers that do not
+    /// know "max_completion_tokens" ignore it, and a ceiling that is ignored is no ceiling.
+    std::string ceilingField = "max_tokens";
+    bool servesResponses = false; ///< OpenAI dialect: has POST {base}/responses
+    /// Empty: direct. "env": HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Else "http://host:port"; its
+    /// "user:password" is in the key vault under "proxy:<name>".
+    std::string proxy;
+    bool hasProxyAuth = false;
+    std::string caFile; ///< PEM file of authorities trusted beside the system's; empty: none
 };
+
+/// What is known of an API when a stored or typed provider does not say: OpenAI's own.
+[[nodiscard]] bool isOpenAiItself(const Provider& provider);
 
 /// One price list, valid from `validFrom` on. Absent prices mean "not offered or not known".
 struct PriceSheet {
@@ -90,6 +118,7 @@ struct Model {
     bool enabled = true;
     bool embedding = false;
     std::vector<PriceSheet> prices; ///< ascending validFrom
+    std::vector<std::string> fallbacks; ///< ids, tried in this order when the provider took nothing
 
     [[nodiscard]] std::string id() const { return provider + "/" + name; }
     /// The sheet in force at `at`; null when there is none or it has no input and output price.

@@ -7,6 +7,7 @@
 
 #include "core/catalog/catalog.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,13 @@ struct PriceBook {
 [[nodiscard]] Provider simProvider();
 [[nodiscard]] std::vector<Model> simModels();
 
-/// Provider presets an operator can add by name: base URL and dialect ("openai", "openrouter", …).
+/// Provider presets an operator can add by name: base URL, dialect and what the API understands
+/// ("openai", "openrouter", …).
 [[nodiscard]] std::vector<Provider> providerPresets();
+[[nodiscard]] std::optional<Provider> providerPreset(std::string_view name);
+/// A provider of which only name, URL and dialect are known: the preset of that name, if it is of
+/// the same dialect, says what else the API understands; OpenAI's own URL does, too.
+[[nodiscard]] Provider providerFor(std::string name, Dialect dialect, std::string baseUrl);
 
 /// Normalises a provider's raw usage object (JSON text). flavor: "chat", "responses", "embeddings"
 /// for OpenAI-like providers, "default" for others (the words of golden_costs.jsonl).

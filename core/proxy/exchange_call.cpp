@@ -29,11 +29,7 @@ UpstreamRequest Exchange::upstreamRequest() const
     if (m_plan.outputCeiling > 0) {
         edits.outputCeiling = m_plan.outputCeiling;
     }
-    // OpenAI's reasoning models refuse max_tokens; many compatible servers ignore the newer name,
-    // and a ceiling that is ignored is no ceiling.
-    const bool newName = m_provider->simulated || m_provider->name == "openai"
-        || m_provider->baseUrl.find("api.openai.com") != std::string::npos;
-    edits.ceilingField = newName ? "max_completion_tokens" : "max_tokens";
+    edits.ceilingField = m_provider->ceilingField;
     edits.injectUsage = m_chat.stream && !m_keepsUsage && m_provider->injectUsage;
     request.body = wire::editChatRequest(m_request.body, m_chat, edits);
     request.headers.emplace_back("content-type", "application/json");

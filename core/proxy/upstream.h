@@ -21,7 +21,10 @@
 namespace headgate::proxy {
 
 struct UpstreamRequest {
-    std::string path; ///< below the provider's base URL: "/chat/completions"
+    /// Below the provider's API root: "/chat/completions", "/responses", "/embeddings"; Anthropic
+    /// "/messages", "/messages/count_tokens"; Gemini "/models/NAME:generateContent"; Ollama "/chat".
+    /// The upstream adds the version that the base URL may lack ("/v1", "/v1beta", "/api").
+    std::string path;
     std::vector<std::pair<std::string, std::string>> headers; ///< without host, auth and length
     std::string body;
     bool stream = false;

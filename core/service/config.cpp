@@ -36,14 +36,51 @@ json::array texts(const std::vector<std::string>& list)
 
 json::object toJson(const catalog::Provider& provider)
 {
+    json::array extraKeys;
+    for (const auto& key : provider.extraKeys) {
+        extraKeys.push_back(json::object{{"label", key.label}, {"hint", key.hint}});
+    }
     return {{"name", provider.name}, {"dialect", catalog::dialectName(provider.dialect)},
         {"simulated", provider.simulated}, {"enabled", provider.enabled},
         {"base_url", provider.baseUrl}, {"has_key", provider.hasKey},
-        {"key_hint", provider.keyHint}, {"concurrency_max", provider.concurrencyMax},
+        {"key_hint", provider.keyHint}, {"needs_key", provider.needsKey},
+        {"extra_keys", std::move(extraKeys)},
+        {"key_rotation", catalog::keyRotationName(provider.keyRotation)},
+        {"concurrency_max", provider.concurrencyMax},
         {"connect_timeout_ms", provider.connectTimeoutMs},
         {"first_byte_timeout_ms", provider.firstByteTimeoutMs},
         {"idle_timeout_ms", provider.idleTimeoutMs}, {"inject_usage", provider.injectUsage},
-        {"serves_responses", provider.servesResponses}};
+        {"ceiling_field", provider.ceilingField}, {"serves_responses", provider.servesResponses},
+        {"proxy", provider.proxy}, {"has_proxy_auth", provider.hasProxyAuth},
+        {"ca_file", provider.caFile}};
+}
+
+/// What earlier versions did not store is what they did.
+void readNewerFields(JsonFields& fields, catalog::Provider& provider)
+{
+    const bool openAi = catalog::isOpenAiItself(provider);
+    provider.needsKey = !provider.simulated;
+    provider.ceilingField = openAi || provider.simulated ? "max_completion_tokens" : "max_tokens";
+    provider.servesResponses = openAi && provider.baseUrl.starts_with("https://api.openai.com/");
+    fields.read("needs_key", provider.needsKey);
+    fields.read("ceiling_field", provider.ceilingField);
+    fields.read("serves_responses", provider.servesResponses);
+    fields.read("proxy", provider.proxy);
+    fields.read("has_proxy_auth", provider.hasProxyAuth);
+    fields.read("ca_file", provider.caFile);
+    std::string rotation = catalog::keyRotationName(provider.keyRotation);
+    fields.read("key_rotation", rotation);
+    if (const auto known = catalog::keyRotationFromName(rotation)) {
+        provider.keyRotation = *known;
+    } else {
+        fields.fail("key_rotation", "is unknown");
+    }
+    fields.eachObject("extra_keys", [&provider](JsonFields& item) {
+        catalog::ExtraKey key;
+        item.read("label", key.label);
+        item.read("hint", key.hint);
+        provider.extraKeys.push_back(std::move(key));
+    });
 }
 
 catalog::Provider readProvider(JsonFields& fields)
@@ -67,9 +104,7 @@ catalog::Provider readProvider(JsonFields& fields)
     fields.read("first_byte_timeout_ms", provider.firstByteTimeoutMs);
     fields.read("idle_timeout_ms", provider.idleTimeoutMs);
     fields.read("inject_usage", provider.injectUsage);
-    // A configuration from before this field was known.
-    provider.servesResponses = provider.baseUrl.starts_with("https://api.openai.com/");
-    fields.read("serves_responses", provider.servesResponses);
+    readNewerFields(fields, provider);
     return provider;
 }
 
@@ -127,6 +162,9 @@ json::object toJson(const catalog::Model& model)
         prices.push_back(priceSheetToJson(sheet));
     }
     out["prices"] = std::move(prices);
+    if (!model.fallbacks.empty()) {
+        out["fallbacks"] = texts(model.fallbacks);
+    }
     return out;
 }
 
@@ -152,6 +190,7 @@ catalog::Model readModel(JsonFields& fields)
     });
     fields.eachObject(
         "prices", [&model](JsonFields& sheet) { model.prices.push_back(readSheet(sheet)); });
+    fields.read("fallbacks", model.fallbacks);
     return model;
 }
 

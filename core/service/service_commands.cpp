@@ -243,10 +243,7 @@ Result<void> Service::restoreKey(KeyId id, const std::string& actor)
 Result<catalog::Provider> Service::addProvider(NewProvider given, const std::string& actor)
 {
     const std::lock_guard commands(m_impl->commandMutex);
-    catalog::Provider provider;
-    provider.name = given.name;
-    provider.dialect = given.dialect;
-    provider.baseUrl = given.url;
+    auto provider = catalog::providerFor(given.name, given.dialect, given.url);
     provider.hasKey = !given.key.empty();
     provider.keyHint = given.key.empty() ? std::string() : given.key.hint();
     if (auto fine = checkProvider(*m_impl->current(), provider, true); !fine) {

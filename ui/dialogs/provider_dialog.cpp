@@ -69,12 +69,7 @@ ProviderDialog::ProviderDialog(Context& context, QWidget* parent)
       m_context(context)
 {
     setObjectName(QStringLiteral("providerDialog"));
-    // Only dialects this build can speak are offered.
-    for (auto& preset : catalog::providerPresets()) {
-        if (preset.dialect == catalog::Dialect::OpenAi && !preset.simulated) {
-            m_presets.push_back(preset);
-        }
-    }
+    m_presets = catalog::providerPresets();
     m_preset = new QComboBox(this);
     m_preset->setObjectName(QStringLiteral("providerPreset"));
     m_preset->addItem(tr("Any OpenAI-compatible server"));
@@ -145,6 +140,9 @@ void ProviderDialog::submit()
 {
     auto provider = std::make_shared<service::NewProvider>();
     provider->name = fromQt(m_name->text().trimmed());
+    if (m_preset->currentIndex() > 0) {
+        provider->dialect = m_presets[std::size_t(m_preset->currentIndex() - 1)].dialect;
+    }
     provider->url = fromQt(m_url->text().trimmed());
     provider->key = Secret(fromQt(m_key->text()));
     provider->addBookModels = m_bookModels->isChecked();

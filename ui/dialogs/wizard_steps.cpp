@@ -124,7 +124,7 @@ ProviderStep::ProviderStep(Context& context, QWidget* parent)
     m_sim = new QRadioButton(tr("Simulated provider (no account, no cost)"), this);
     m_sim->setObjectName(QStringLiteral("wizardProviderSim"));
     m_sim->setChecked(true);
-    m_other = new QRadioButton(tr("A provider that speaks the OpenAI dialect"), this);
+    m_other = new QRadioButton(tr("A provider with an account or a server of your own"), this);
     m_other->setObjectName(QStringLiteral("wizardProviderOther"));
     m_fields = new QWidget(this);
     auto* form = new QVBoxLayout(m_fields);
@@ -192,6 +192,9 @@ void ProviderStep::commit(std::function<void(bool)> done)
     auto fresh = std::make_shared<service::NewProvider>();
     fresh->name = fromQt(name);
     fresh->url = fromQt(m_url->text().trimmed());
+    if (const auto preset = catalog::providerPreset(fresh->name)) {
+        fresh->dialect = preset->dialect;
+    }
     fresh->key = Secret(fromQt(m_key->text().trimmed()));
     service::Service& service = context().service();
     context().run(

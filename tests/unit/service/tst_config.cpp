@@ -37,13 +37,21 @@ Config fullConfig()
     provider.concurrencyMax = 3;
     provider.idleTimeoutMs = 1000;
     provider.injectUsage = false;
-    provider.servesResponses = true;
     provider.enabled = false;
+    provider.needsKey = false;
+    provider.extraKeys = {{"second", "…efgh"}, {"third", ""}};
+    provider.keyRotation = catalog::KeyRotation::RoundRobin;
+    provider.ceilingField = "max_tokens";
+    provider.servesResponses = true;
+    provider.proxy = "http://proxy.corp:3128";
+    provider.hasProxyAuth = true;
+    provider.caFile = "/etc/corp.pem";
     config.providers.push_back(provider);
     config.models = catalog::simModels();
     for (const auto& model : catalog::defaultBook().models) {
         config.models.push_back(model);
     }
+    config.models.front().fallbacks = {"openai/gpt-4o", "sim/sim-large"};
     ledger::Pool pool;
     pool.id = PoolId{3};
     pool.name = "team-search";
