@@ -2,14 +2,11 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/codec.h"
 
+#include "core/wire/anthropic_wire.h"
+
 namespace headgate::wire {
 
 namespace {
-
-Error unwritten()
-{
-    return Error(ErrorCode::Unsupported, "The dialect anthropic is not written yet.");
-}
 
 class AnthropicCodec final : public Codec {
 public:
@@ -19,52 +16,58 @@ public:
         return "text/event-stream; charset=utf-8";
     }
     [[nodiscard]] Result<RequestView> readView(
-        std::string_view /*body*/, const RequestPath& /*path*/) const override
+        std::string_view body, const RequestPath& /*path*/) const override
     {
-        return unwritten();
+        return anthropic::readView(body);
     }
-    [[nodiscard]] Result<std::string> edit(std::string_view /*body*/, const RequestView& /*view*/,
-        const RequestEdits& /*edits*/) const override
+    [[nodiscard]] Result<std::string> edit(
+        std::string_view body, const RequestView& view, const RequestEdits& edits) const override
     {
-        return unwritten();
+        return anthropic::edit(body, view, edits);
     }
     [[nodiscard]] Result<Conversation> readRequest(
-        std::string_view /*body*/, const RequestPath& /*path*/) const override
+        std::string_view body, const RequestPath& /*path*/) const override
     {
-        return unwritten();
+        return anthropic::readRequest(body);
     }
-    [[nodiscard]] Result<std::string> writeRequest(const Conversation& /*conversation*/,
-        const WriteOptions& /*options*/, Losses& /*losses*/) const override
+    [[nodiscard]] Result<std::string> writeRequest(const Conversation& conversation,
+        const WriteOptions& options, Losses& losses) const override
     {
-        return unwritten();
+        return anthropic::writeRequest(conversation, options, losses);
     }
-    [[nodiscard]] Result<Answer> readAnswer(std::string_view /*body*/) const override
+    [[nodiscard]] Result<Answer> readAnswer(std::string_view body) const override
     {
-        return unwritten();
+        return anthropic::readAnswer(body);
     }
     [[nodiscard]] std::string writeAnswer(
-        const Answer& /*answer*/, const AnswerContext& /*context*/) const override
+        const Answer& answer, const AnswerContext& context) const override
     {
-        return {};
+        return anthropic::writeAnswer(answer, context);
     }
-    [[nodiscard]] std::unique_ptr<EventReader> eventReader() const override { return nullptr; }
-    [[nodiscard]] std::unique_ptr<EventWriter> eventWriter(
-        const AnswerContext& /*context*/) const override
+    [[nodiscard]] std::unique_ptr<EventReader> eventReader() const override
     {
-        return nullptr;
+        return anthropic::eventReader();
+    }
+    [[nodiscard]] std::unique_ptr<EventWriter> eventWriter(
+        const AnswerContext& context) const override
+    {
+        return anthropic::eventWriter(context);
     }
     [[nodiscard]] RefusalReply writeRefusal(const Refusal& refusal) const override
     {
-        return writeChatRefusal(refusal);
+        return anthropic::writeRefusal(refusal);
     }
     [[nodiscard]] std::string writeStreamError(const Refusal& refusal) const override
     {
-        return writeChatStreamError(refusal);
+        return anthropic::streamError(refusal);
     }
-    [[nodiscard]] ErrorText readError(std::string_view /*body*/) const override { return {}; }
-    [[nodiscard]] std::string writeError(int /*status*/, const ErrorText& /*error*/) const override
+    [[nodiscard]] ErrorText readError(std::string_view body) const override
     {
-        return {};
+        return anthropic::readError(body);
+    }
+    [[nodiscard]] std::string writeError(int status, const ErrorText& error) const override
+    {
+        return anthropic::writeError(status, error);
     }
 };
 

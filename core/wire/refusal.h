@@ -43,6 +43,7 @@ struct Refusal {
     std::string param; ///< the offending field; may be empty
     /// Shown under error.metadata: pool, used_usd, held_usd, cap_usd, needed_usd, resets_at, …
     std::vector<std::pair<std::string, std::string>> metadata;
+    std::string requestId; ///< of the decision, for dialects whose errors name one; may be empty
     int retryAfterSeconds = 0; ///< only BudgetInFlight, Paused and Overloaded
 };
 
