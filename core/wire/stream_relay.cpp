@@ -191,6 +191,12 @@ struct StreamRelay::Impl {
     [[nodiscard]] Result<void> read(const StreamSplitter::Event& event);
     void translate(std::string& out);
     void close(std::string& out);
+    /// Gemini clients that did not ask for SSE get the same events as one JSON array.
+    [[nodiscard]] bool framesArray() const
+    {
+        return options.client == Dialect::Gemini && options.context.jsonArray && !writer;
+    }
+    void addElement(std::string_view data, std::string& out);
 
     RelayOptions options;
     StreamSplitter splitter;
@@ -200,7 +206,17 @@ struct StreamRelay::Impl {
     AnswerFacts facts;
     bool kept = true; ///< the last event was handed on
     bool ended = false; ///< a translated stream was closed
+    bool arrayBegun = false;
 };
+
+void StreamRelay::Impl::addElement(std::string_view data, std::string& out)
+{
+    if (!data.empty()) {
+        out += arrayBegun ? ",\r\n" : "[";
+        out += data;
+        arrayBegun = true;
+    }
+}
 
 Result<void> StreamRelay::Impl::drain(std::string& out)
 {
@@ -242,7 +258,9 @@ Result<void> StreamRelay::Impl::take(const StreamSplitter::Event& event, std::st
         const bool usageOnly = done && !event.data.empty() && reader->lastWasUsageOnly();
         kept = !(usageOnly && options.stripUsage);
     }
-    if (kept) {
+    if (framesArray()) {
+        addElement(event.late ? std::string_view() : event.data, out);
+    } else if (kept) {
         out += event.raw;
     }
     return {};
@@ -310,13 +328,19 @@ void StreamRelay::finish(std::string& out)
     if (me.writer && !me.ended && me.reader->done()) {
         me.writer->end(out);
         me.ended = true;
+    } else if (me.framesArray() && !me.ended) {
+        out += me.arrayBegun ? "]" : "[]";
+        me.ended = true;
     }
 }
 
 void StreamRelay::fail(const Refusal& refusal, std::string& out)
 {
     Impl& me = *m_impl;
-    if (!me.writer) {
+    if (me.framesArray()) {
+        me.addElement(geminiCodec().writeRefusal(refusal).body, out);
+        out += "]";
+    } else if (!me.writer) {
         out += codecOf(me.options.client).writeStreamError(refusal);
     } else if (!me.ended) {
         me.writer->fail(refusal, out);

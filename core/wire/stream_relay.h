@@ -19,7 +19,8 @@ struct RelayOptions {
     Dialect client = Dialect::Chat;
     /// Same dialect: take out the chunk that only carries usage, because the client did not ask.
     bool stripUsage = false;
-    AnswerContext context; ///< another dialect: for its writer
+    /// Another dialect: for its writer. Same dialect: only `jsonArray` is looked at.
+    AnswerContext context;
 };
 
 class StreamRelay {

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "core/wire/gemini_parts.h"
+
+#include "core/catalog/price_book.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace headgate::wire::gemini {
+
+namespace json = boost::json;
+
+namespace {
+
+/// Other protocols take ids of letters, digits, - and _ only, and at most 40 characters.
+constexpr std::size_t tagBytesMax = 24;
+
+bool startsWith(std::string_view text, std::string_view prefix)
+{
+    return text.substr(0, prefix.size()) == prefix;
+}
+
+void setNative(Part& part, json::object rest)
+{
+    if (!rest.empty()) {
+        part.native = {Dialect::Gemini, std::move(rest)};
+    }
+}
+
+Part::Kind mediaKind(std::string_view mime)
+{
+    if (startsWith(mime, "image/")) {
+        return Part::Kind::Image;
+    }
+    return startsWith(mime, "audio/") ? Part::Kind::Audio : Part::Kind::File;
+}
+
+/// Fields that say what a part is; a part with none or several of them is kept whole.
+constexpr std::array<std::string_view, 9> dataFields{"text", "inlineData", "fileData",
+    "functionCall", "functionResponse", "executableCode", "codeExecutionResult", "toolCall",
+    "toolResponse"};
+
+std::string dataFieldOf(const dom::Fields& fields)
+{
+    std::string found;
+    for (const std::string_view name : dataFields) {
+        if (!fields.spelled(name).empty()) {
+            if (!found.empty()) {
+                return {};
+            }
+            found = name;
+        }
+    }
+    return found;
+}
+
+Part nativePart(const json::object& object)
+{
+    Part part;
+    part.kind = Part::Kind::Native;
+    part.native = {Dialect::Gemini, object};
+    return part;
+}
+
+void addInner(json::object& rest, std::string_view name, json::object inner)
+{
+    if (!inner.empty()) {
+        rest[{name.data(), name.size()}] = std::move(inner);
+    }
+}
+
+void readMedia(Part& part, dom::Fields& fields, std::string_view field, json::object& innerRest)
+{
+    dom::Fields inner = fieldsOf(*fields.takeObject(field));
+    part.mime = inner.takeText("mimeType").value_or(std::string());
+    part.fileName = inner.takeText("displayName").value_or(std::string());
+    part.kind = mediaKind(part.mime);
+    if (field == "inlineData") {
+        part.data = inner.takeText("data").value_or(std::string());
+    } else {
+        std::string uri = inner.takeText("fileUri").value_or(std::string());
+        // Only Google can read what its Files API keeps.
+        const bool kept = uri.find("/v1beta/files/") != std::string::npos
+            || uri.find("://") == std::string::npos;
+        (kept ? part.fileId : part.url) = std::move(uri);
+    }
+    innerRest = inner.rest();
+}
+
+void readCall(Part& part, dom::Fields& fields, CallIds& ids, json::object& innerRest)
+{
+    dom::Fields inner = fieldsOf(*fields.takeObject("functionCall"));
+    part.kind = Part::Kind::ToolCall;
+    part.name = inner.takeText("name").value_or(std::string());
+    part.id = ids.ofCall(part.name, inner.takeText("id").value_or(std::string()));
+    const json::object* args = inner.takeObject("args");
+    part.arguments = args != nullptr ? json::serialize(*args) : "{}";
+    innerRest = inner.rest();
+}
+
+/// The text of a response object: Google's own conventions are "result", "output" and "error".
+void readResponse(Part& part, const json::object& response)
+{
+    Part text;
+    if (response.size() == 1) {
+        const auto& only = *response.begin();
+        const std::string_view key(only.key().data(), only.key().size());
+        const std::optional<std::string> value = dom::text(only.value());
+        if (value && (key == "result" || key == "output" || key == "error")) {
+            text.text = *value;
+            part.isError = key == "error";
+            part.content.push_back(std::move(text));
+            return;
+        }
+    }
+    text.text = json::serialize(response);
+    part.content.push_back(std::move(text));
+}
+
+void readResult(Part& part, dom::Fields& fields, CallIds& ids, json::object& innerRest)
+{
+    dom::Fields inner = fieldsOf(*fields.takeObject("functionResponse"));
+    part.kind = Part::Kind::ToolResult;
+    part.name = inner.takeText("name").value_or(std::string());
+    part.id = ids.ofResult(part.name, inner.takeText("id").value_or(std::string()));
+    const json::value* response = inner.peek("response");
+    if (const json::object* object = response != nullptr ? response->if_object() : nullptr) {
+        readResponse(part, *object);
+    }
+    if (const json::value* parts = inner.take("parts")) {
+        for (const json::object* entry : objectsOf(*parts)) {
+            part.content.push_back(readPart(*entry, ids));
+        }
+    }
+    innerRest = inner.rest(); // with the response as it came
+}
+
+json::object mediaOf(const Part& part)
+{
+    json::object media;
+    if (!part.data.empty()) {
+        media["mimeType"] = part.mime;
+        media["data"] = part.data;
+        if (!part.fileName.empty() && part.native.of(Dialect::Gemini) != nullptr) {
+            media["displayName"] = part.fileName;
+        }
+        return json::object{{"inlineData", std::move(media)}};
+    }
+    if (!part.mime.empty()) {
+        media["mimeType"] = part.mime;
+    }
+    media["fileUri"] = part.url.empty() ? part.fileId : part.url;
+    if (!part.fileName.empty() && part.native.of(Dialect::Gemini) != nullptr) {
+        media["displayName"] = part.fileName;
+    }
+    return json::object{{"fileData", std::move(media)}};
+}
+
+json::object textObject(std::string_view text)
+{
+    return json::object{{"text", std::string(text)}};
+}
+
+/// Names of files belong to the provider that keeps them.
+bool foreignFile(const Part& part)
+{
+    return part.data.empty() && part.url.empty() && part.fileId.find("/files/") == std::string::npos
+        && !startsWith(part.fileId, "files/");
+}
+
+json::value writeMedia(const Part& part, Losses& losses)
+{
+    if (!part.data.empty() || !part.url.empty() || !foreignFile(part)) {
+        return mediaOf(part);
+    }
+    if (!part.text.empty()) {
+        return textObject(part.text); // a transcript or a plain document
+    }
+    addLoss(losses,
+        part.fileId.empty() ? "an image, audio or file without content"
+                            : "a file that only its own provider can read (file id)");
+    return nullptr;
+}
+
+json::value writeCall(const Part& part)
+{
+    json::object call;
+    if (!part.id.empty() && !startsWith(part.id, madeUpIdPrefix)) {
+        call["id"] = part.id;
+    }
+    call["name"] = part.name;
+    call["args"] = argumentsOf(part);
+    return json::object{{"functionCall", std::move(call)}};
+}
+
+json::value writeResult(const Part& part, Losses& losses)
+{
+    json::object result;
+    if (!part.id.empty() && !startsWith(part.id, madeUpIdPrefix)) {
+        result["id"] = part.id;
+    }
+    result["name"] = part.name;
+    const json::value* native = part.native.of(Dialect::Gemini);
+    const json::object* root = native != nullptr ? native->if_object() : nullptr;
+    const json::object* kept = root != nullptr ? dom::objectAt(*root, "functionResponse") : nullptr;
+    if (kept == nullptr || dom::find(*kept, "response") == nullptr) {
+        result["response"] = responseOf(part);
+    }
+    json::array media;
+    for (const Part& entry : part.content) {
+        if (entry.kind != Part::Kind::Text && entry.kind != Part::Kind::Refusal) {
+            json::value written = writePart(entry, losses);
+            if (!written.is_null()) {
+                media.push_back(std::move(written));
+            }
+        }
+    }
+    if (!media.empty()) {
+        result["parts"] = std::move(media);
+    }
+    return json::object{{"functionResponse", std::move(result)}};
+}
+
+json::value writeThinking(const Part& part, Losses& losses)
+{
+    const bool ours = part.native.of(Dialect::Gemini) != nullptr
+        || (part.signedBy == Dialect::Gemini && !part.redacted);
+    if (!ours) {
+        addLoss(losses, "thinking of another provider (Gemini reads only what it signed)");
+        return nullptr;
+    }
+    json::object object = textObject(part.text);
+    object["thought"] = true;
+    return object;
+}
+
+json::value writeByKind(const Part& part, Losses& losses)
+{
+    switch (part.kind) {
+    case Part::Kind::Text:
+    case Part::Kind::Refusal:
+        return textObject(part.text);
+    case Part::Kind::Thinking:
+        return writeThinking(part, losses);
+    case Part::Kind::Image:
+    case Part::Kind::Audio:
+    case Part::Kind::File:
+        return writeMedia(part, losses);
+    case Part::Kind::ToolCall:
+        return writeCall(part);
+    case Part::Kind::ToolResult:
+        return writeResult(part, losses);
+    case Part::Kind::Native:
+        break;
+    }
+    if (const json::value* whole = part.native.of(Dialect::Gemini)) {
+        return *whole;
+    }
+    addLoss(
+        losses, std::string("content that only ") + dialectName(part.native.dialect) + " knows");
+    return nullptr;
+}
+
+/// How Google and OpenAI name the pieces of a log probability.
+json::object chatToken(const json::object& candidate)
+{
+    json::object out;
+    const std::string token = std::string(dom::stringAt(candidate, "token"));
+    out["token"] = token;
+    const json::value* logprob = dom::find(candidate, "logProbability");
+    out["logprob"] = logprob != nullptr ? *logprob : json::value(0);
+    json::array bytes;
+    for (const char c : token) {
+        bytes.emplace_back(static_cast<std::int64_t>(static_cast<unsigned char>(c)));
+    }
+    out["bytes"] = std::move(bytes);
+    return out;
+}
+
+json::object googleToken(const json::object& token)
+{
+    json::object out;
+    out["token"] = std::string(dom::stringAt(token, "token"));
+    const json::value* logprob = dom::find(token, "logprob");
+    out["logProbability"] = logprob != nullptr ? *logprob : json::value(0);
+    return out;
+}
+
+} // namespace
+
+CallIds::CallIds(std::string_view tag) : m_prefix(madeUpIdPrefix)
+{
+    for (const char c : tag.substr(0, tagBytesMax)) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        m_prefix += plain ? c : '_';
+    }
+    if (!tag.empty()) {
+        m_prefix += '_';
+    }
+}
+
+std::string CallIds::ofCall(std::string_view name, std::string id)
+{
+    if (id.empty()) {
+        id = m_prefix + std::to_string(m_next++);
+    }
+    m_open.push_back({id, std::string(name)});
+    return id;
+}
+
+std::string CallIds::ofResult(std::string_view name, std::string id)
+{
+    auto found = std::find_if(m_open.begin(), m_open.end(),
+        [&](const Open& open) { return id.empty() ? open.name == name : open.id == id; });
+    if (found != m_open.end()) {
+        id = found->id;
+        m_open.erase(found);
+    }
+    return id.empty() ? m_prefix + std::to_string(m_next++) : id;
+}
+
+dom::Fields fieldsOf(const json::object& object)
+{
+    return dom::Fields(object, dom::Fields::Spelling::SnakeToo);
+}
+
+std::vector<const json::object*> objectsOf(const json::value& value)
+{
+    std::vector<const json::object*> out;
+    if (const json::object* one = value.if_object()) {
+        out.push_back(one);
+    } else if (const json::array* array = value.if_array()) {
+        for (const json::value& entry : *array) {
+            if (const json::object* object = entry.if_object()) {
+                out.push_back(object);
+            }
+        }
+    }
+    return out;
+}
+
+int generationOf(std::string_view model)
+{
+    constexpr std::string_view family = "gemini-";
+    const std::size_t at = model.find(family);
+    if (at == std::string_view::npos || at + family.size() >= model.size()) {
+        return 0;
+    }
+    const char digit = model[at + family.size()];
+    return digit >= '0' && digit <= '9' ? digit - '0' : 0;
+}
+
+std::string plainModel(std::string_view name)
+{
+    constexpr std::string_view prefix = "models/";
+    return std::string(startsWith(name, prefix) ? name.substr(prefix.size()) : name);
+}
+
+void addLoss(Losses& losses, std::string loss)
+{
+    if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
+        losses.push_back(std::move(loss));
+    }
+}
+
+Part readPart(const json::object& object, CallIds& ids)
+{
+    dom::Fields fields = fieldsOf(object);
+    const std::string field = dataFieldOf(fields);
+    const json::value* data = field.empty() ? nullptr : fields.peek(field);
+    Part part;
+    json::object innerRest;
+    const bool signatureAlone = field.empty() && !fields.spelled("thoughtSignature").empty();
+    if (field == "text" && data->is_string()) {
+        part.text = fields.takeText("text").value_or(std::string());
+    } else if ((field == "inlineData" || field == "fileData") && data->is_object()) {
+        readMedia(part, fields, field, innerRest);
+    } else if (field == "functionCall" && data->is_object()) {
+        readCall(part, fields, ids, innerRest);
+    } else if (field == "functionResponse" && data->is_object()) {
+        readResult(part, fields, ids, innerRest);
+    } else if (!signatureAlone) {
+        return nativePart(object);
+    }
+    if (part.kind == Part::Kind::Text && fields.takeBoolean("thought").value_or(false)) {
+        part.kind = Part::Kind::Thinking;
+        part.signedBy = Dialect::Gemini;
+    }
+    part.signature = fields.takeText("thoughtSignature").value_or(std::string());
+    if (!part.signature.empty()) {
+        part.signedBy = Dialect::Gemini;
+    }
+    json::object rest = fields.rest();
+    addInner(rest, field, std::move(innerRest));
+    setNative(part, std::move(rest));
+    return part;
+}
+
+json::value writePart(const Part& part, Losses& losses)
+{
+    json::value written = writeByKind(part, losses);
+    json::object* object = written.if_object();
+    if (object == nullptr || part.kind == Part::Kind::Native) {
+        return written;
+    }
+    if (!part.signature.empty() && part.signedBy == Dialect::Gemini) {
+        (*object)["thoughtSignature"] = part.signature;
+    }
+    if (const json::value* native = part.native.of(Dialect::Gemini)) {
+        if (const json::object* more = native->if_object()) {
+            dom::mergeMissing(*object, *more);
+        }
+    }
+    if (part.cacheControl) {
+        addLoss(losses, "cache control (Gemini caches by itself)");
+    }
+    return written;
+}
+
+json::object responseOf(const Part& result)
+{
+    std::string text;
+    for (const Part& part : result.content) {
+        if (part.kind == Part::Kind::Text || part.kind == Part::Kind::Refusal) {
+            text += text.empty() ? part.text : "\n" + part.text;
+        }
+    }
+    if (!result.isError) {
+        if (Result<json::object> object = dom::parseObject(text, "The result")) {
+            return std::move(*object);
+        }
+    }
+    return json::object{{result.isError ? "error" : "result", text}};
+}
+
+json::object argumentsOf(const Part& call)
+{
+    if (!call.custom) {
+        if (call.arguments.empty()) {
+            return {};
+        }
+        if (Result<json::object> object = dom::parseObject(call.arguments, "The arguments")) {
+            return std::move(*object);
+        }
+    }
+    return json::object{{"input", call.arguments}};
+}
+
+StopReason stopOf(std::string_view finishReason, bool calledTools)
+{
+    if (finishReason == "STOP") {
+        return calledTools ? StopReason::ToolCall : StopReason::End;
+    }
+    if (finishReason == "MAX_TOKENS") {
+        return StopReason::Length;
+    }
+    constexpr std::array<std::string_view, 9> declined{"SAFETY", "RECITATION", "BLOCKLIST",
+        "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION", "MODEL_ARMOR"};
+    if (std::find(declined.begin(), declined.end(), finishReason) != declined.end()) {
+        return StopReason::Refusal;
+    }
+    return StopReason::Other;
+}
+
+std::string finishReasonOf(StopReason stop, std::string_view stopText)
+{
+    switch (stop) {
+    case StopReason::Length:
+        return "MAX_TOKENS";
+    case StopReason::Refusal:
+        return stopOf(stopText, false) == StopReason::Refusal ? std::string(stopText) : "SAFETY";
+    case StopReason::Other: {
+        const bool googleWord = !stopText.empty()
+            && std::all_of(stopText.begin(), stopText.end(),
+                [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
+        return googleWord ? std::string(stopText) : "OTHER";
+    }
+    case StopReason::None:
+    case StopReason::End:
+    case StopReason::StopSequence:
+    case StopReason::ToolCall:
+    case StopReason::Pause:
+        break;
+    }
+    return "STOP";
+}
+
+json::value toChatLogprobs(const json::object& logprobsResult)
+{
+    const json::array* chosen = dom::arrayAt(logprobsResult, "chosenCandidates");
+    if (chosen == nullptr) {
+        return nullptr;
+    }
+    const json::array* tops = dom::arrayAt(logprobsResult, "topCandidates");
+    json::array out;
+    for (std::size_t i = 0; i < chosen->size(); ++i) {
+        const json::object* candidate = (*chosen)[i].if_object();
+        if (candidate == nullptr) {
+            continue;
+        }
+        json::object token = chatToken(*candidate);
+        json::array top;
+        const json::object* entry
+            = tops != nullptr && i < tops->size() ? (*tops)[i].if_object() : nullptr;
+        const json::array* others = entry != nullptr ? dom::arrayAt(*entry, "candidates") : nullptr;
+        for (std::size_t j = 0; others != nullptr && j < others->size(); ++j) {
+            if (const json::object* other = (*others)[j].if_object()) {
+                top.push_back(chatToken(*other));
+            }
+        }
+        token["top_logprobs"] = std::move(top);
+        out.push_back(std::move(token));
+    }
+    return out;
+}
+
+json::object fromChatLogprobs(const json::array& logprobs)
+{
+    json::array chosen;
+    json::array tops;
+    for (const json::value& value : logprobs) {
+        const json::object* token = value.if_object();
+        if (token == nullptr) {
+            continue;
+        }
+        chosen.push_back(googleToken(*token));
+        json::array candidates;
+        if (const json::array* others = dom::arrayAt(*token, "top_logprobs")) {
+            for (const json::value& other : *others) {
+                if (const json::object* object = other.if_object()) {
+                    candidates.push_back(googleToken(*object));
+                }
+            }
+        }
+        tops.push_back(json::object{{"candidates", std::move(candidates)}});
+    }
+    return json::object{
+        {"topCandidates", std::move(tops)}, {"chosenCandidates", std::move(chosen)}};
+}
+
+std::optional<catalog::Usage> readUsage(const json::object& root)
+{
+    const dom::Fields fields = fieldsOf(root);
+    const json::value* value = fields.peek("usageMetadata");
+    const json::object* object = value != nullptr ? value->if_object() : nullptr;
+    if (object == nullptr) {
+        return std::nullopt;
+    }
+    // Mid-stream chunks of Vertex carry only trafficType: that is no usage yet.
+    Result<catalog::Usage> usage = catalog::usageFromRaw("google", "", json::serialize(*object));
+    return usage ? std::optional(*usage) : std::nullopt;
+}
+
+json::object writeUsage(const catalog::Usage& usage)
+{
+    json::object out;
+    const std::int64_t thoughts = std::min(usage.reasoning, usage.output);
+    out["promptTokenCount"] = usage.inputTotal();
+    out["candidatesTokenCount"] = usage.output - thoughts;
+    out["totalTokenCount"] = usage.inputTotal() + usage.output;
+    if (usage.cacheRead > 0) {
+        out["cachedContentTokenCount"] = usage.cacheRead;
+    }
+    if (thoughts > 0) {
+        out["thoughtsTokenCount"] = thoughts;
+    }
+    if (usage.inputAudio > 0) {
+        json::object audio{{"modality", "AUDIO"}, {"tokenCount", usage.inputAudio}};
+        out["promptTokensDetails"] = json::array{std::move(audio)};
+    }
+    if (usage.outputAudio > 0) {
+        json::object audio{{"modality", "AUDIO"}, {"tokenCount", usage.outputAudio}};
+        out["candidatesTokensDetails"] = json::array{std::move(audio)};
+    }
+    if (!usage.serviceTier.empty()) {
+        out["serviceTier"] = usage.serviceTier;
+    }
+    return out;
+}
+
+std::int64_t searchesOf(const json::object& candidate, std::string_view model)
+{
+    const dom::Fields fields = fieldsOf(candidate);
+    const json::value* value = fields.peek("groundingMetadata");
+    const json::object* grounding = value != nullptr ? value->if_object() : nullptr;
+    const json::array* queries
+        = grounding != nullptr ? dom::arrayAt(*grounding, "webSearchQueries") : nullptr;
+    if (queries == nullptr || queries->empty()) {
+        return 0;
+    }
+    constexpr int billedPerQuery = 3;
+    const int generation = generationOf(model);
+    const bool perPrompt = generation > 0 && generation < billedPerQuery;
+    return perPrompt ? 1 : static_cast<std::int64_t>(queries->size());
+}
+
+} // namespace headgate::wire::gemini

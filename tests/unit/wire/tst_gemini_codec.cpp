@@ -1,0 +1,1057 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+#include "wire_samples.h"
+
+#include "core/wire/codec.h"
+#include "core/wire/gemini_routes.h"
+
+#include <QTest>
+
+using namespace headgate;
+using namespace headgate::wire;
+using namespace headgate::wire::test;
+namespace json = boost::json;
+
+namespace {
+
+const Codec& gemini = geminiCodec();
+
+RequestPath pathOf(const char* model, bool stream = false)
+{
+    RequestPath path;
+    path.model = model;
+    path.stream = stream;
+    return path;
+}
+
+WriteOptions toModel(const char* model)
+{
+    WriteOptions options;
+    options.model = model;
+    return options;
+}
+
+/// Written for Gemini and parsed again.
+json::object writtenBy(
+    const Conversation& conversation, Losses& losses, const char* model = "gemini-3-flash-preview")
+{
+    const Result<std::string> body = gemini.writeRequest(conversation, toModel(model), losses);
+    const json::value value = body ? parsed(*body) : json::value();
+    return value.is_object() ? value.get_object() : json::object();
+}
+
+Turn turnOf(Role role, std::vector<Part> parts)
+{
+    Turn turn;
+    turn.role = role;
+    turn.parts = std::move(parts);
+    return turn;
+}
+
+Part textPart(const char* text)
+{
+    Part part;
+    part.text = text;
+    return part;
+}
+
+Part callPart(const char* id, const char* name, const char* arguments)
+{
+    Part part;
+    part.kind = Part::Kind::ToolCall;
+    part.id = id;
+    part.name = name;
+    part.arguments = arguments;
+    return part;
+}
+
+Part resultPart(const char* id, const char* text)
+{
+    Part part;
+    part.kind = Part::Kind::ToolResult;
+    part.id = id;
+    part.content.push_back(textPart(text));
+    return part;
+}
+
+/// What the API reads as the same: spelling of defaults, ids that were found for results.
+json::value normal(const json::value& value)
+{
+    if (const json::array* array = value.if_array()) {
+        json::array out;
+        for (const json::value& entry : *array) {
+            out.push_back(normal(entry));
+        }
+        return out;
+    }
+    const json::object* object = value.if_object();
+    if (object == nullptr) {
+        return value;
+    }
+    json::object out;
+    for (const auto& [key, entry] : *object) {
+        if (key == "functionResponse" && entry.is_object()) {
+            json::object response = entry.get_object();
+            response.erase("id");
+            out[key] = normal(response);
+        } else if (key != "model") {
+            out[key] = normal(entry);
+        }
+    }
+    return out;
+}
+
+std::string sse(const json::array& chunks)
+{
+    std::string out;
+    for (const json::value& chunk : chunks) {
+        out += "data: " + json::serialize(chunk) + "\r\n\r\n";
+    }
+    return out;
+}
+
+RelayOptions fromGemini(Dialect client)
+{
+    RelayOptions options;
+    options.upstream = Dialect::Gemini;
+    options.client = client;
+    options.context.model = "m";
+    options.context.id = "d1";
+    return options;
+}
+
+} // namespace
+
+class TestGeminiCodec : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void badRequests_data();
+    void badRequests();
+    void view_data();
+    void view();
+    void editsTheCeiling_data();
+    void editsTheCeiling();
+    void readsBothSpellings();
+    void readsParts();
+    void makesUpIdsAndTakesThemOffAgain();
+    void functionResponseWantsTheName();
+    void thoughtSignatureGoesBack();
+    void callsOfOthersGetThePlaceholder();
+    void resultsComeBeforeText();
+    void systemTurnsBecomeTheInstruction();
+    void schemasFitOrGoWhole_data();
+    void schemasFitOrGoWhole();
+    void effort_data();
+    void effort();
+    void namesLosses();
+    void badAnswers_data();
+    void badAnswers();
+    void finishReasons_data();
+    void finishReasons();
+    void usageAddsThoughtsAndToolUse();
+    void streamHasNoEndMark();
+    void lastFinishReasonWins();
+    void streamErrorIsAnEvent();
+    void streamIsWritten_data();
+    void streamIsWritten();
+    void refusals_data();
+    void refusals();
+    void errors();
+    void countTokens();
+    void modelsList();
+    void capturedRequests();
+    void capturedAnswers();
+    void capturedStreams();
+    void capturedClients();
+};
+
+void TestGeminiCodec::badRequests_data()
+{
+    QTest::addColumn<QByteArray>("body");
+    QTest::addColumn<QByteArray>("says");
+    QTest::newRow("nothing") << QByteArray() << QByteArray("JSON");
+    QTest::newRow("not json") << QByteArray("{'contents':[") << QByteArray("JSON");
+    QTest::newRow("an array") << QByteArray("[]") << QByteArray("object");
+    QTest::newRow("no contents") << QByteArray("{}") << QByteArray("contents");
+    QTest::newRow("null contents") << QByteArray("{'contents':null}") << QByteArray("contents");
+    QTest::newRow("given twice") << QByteArray("{'contents':[],'contents':[]}")
+                                 << QByteArray("twice");
+    QTest::newRow("two spellings")
+        << QByteArray("{'contents':[],'generationConfig':{},'generation_config':{}}")
+        << QByteArray("two spellings");
+    QTest::newRow("two ceilings") << QByteArray(
+        "{'contents':[],'generationConfig':{'maxOutputTokens':1,'max_output_tokens':9}}")
+                                  << QByteArray("two spellings");
+    QTest::newRow("config is a list")
+        << QByteArray("{'contents':[],'generationConfig':[]}") << QByteArray("generationConfig");
+    QTest::newRow("ceiling of nothing")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens':0}}")
+        << QByteArray("maxOutputTokens");
+    QTest::newRow("negative ceiling")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens':-5}}")
+        << QByteArray("maxOutputTokens");
+    QTest::newRow("ceiling in words")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens':'many'}}")
+        << QByteArray("maxOutputTokens");
+    QTest::newRow("half a candidate")
+        << QByteArray("{'contents':[],'generationConfig':{'candidateCount':1.5}}")
+        << QByteArray("candidateCount");
+    QTest::newRow("huge count") << QByteArray(
+        "{'contents':[],'generationConfig':{'candidateCount':99999999999999999999}}")
+                                << QByteArray("candidateCount");
+    QTest::newRow("too deep") << QByteArray("{'contents':") + QByteArray(300, '[')
+            + QByteArray(300, ']')
+            + "}" << QByteArray("deep");
+}
+
+void TestGeminiCodec::badRequests()
+{
+    QFETCH(QByteArray, body);
+    QFETCH(QByteArray, says);
+    const Result<RequestView> view
+        = gemini.readView(quoted(body.toStdString()), pathOf("gemini-3-flash-preview"));
+    QVERIFY(!view);
+    QCOMPARE(view.error().code, ErrorCode::InvalidArgument);
+    QVERIFY2(view.error().text().find(says.toStdString()) != std::string::npos,
+        view.error().text().c_str());
+}
+
+void TestGeminiCodec::view_data()
+{
+    QTest::addColumn<QByteArray>("body");
+    QTest::addColumn<QByteArray>("expected");
+    QTest::newRow("plain") << QByteArray("{'contents':[{'parts':[{'text':'hi'}]}]}")
+                           << QByteArray("max=- n=1 held= hosted=0 audio=0 budget=-");
+    QTest::newRow("one content, one part")
+        << QByteArray("{'contents':{'role':'USER','parts':{'text':'hi'}}}")
+        << QByteArray("max=- n=1 held= hosted=0 audio=0 budget=-");
+    QTest::newRow("snake case") << QByteArray(
+        "{'contents':[],'generation_config':{'max_output_tokens':7,'candidate_count':2}}")
+                                << QByteArray("max=7 n=2 held= hosted=0 audio=0 budget=-");
+    QTest::newRow("numbers as text") << QByteArray(
+        "{'contents':[],'generationConfig':{'maxOutputTokens':'64','candidateCount':2.0}}")
+                                     << QByteArray("max=64 n=2 held= hosted=0 audio=0 budget=-");
+    QTest::newRow("cached content")
+        << QByteArray("{'contents':[],'cached_content':'cachedContents/a'}")
+        << QByteArray("max=- n=1 held=cachedContents/a hosted=0 audio=0 budget=-");
+    QTest::newRow("a file at Google") << QByteArray(
+        "{'contents':[{'parts':[{'fileData':{'fileUri':'files/x','mimeType':'video/mp4'}}]}]}")
+                                      << QByteArray(
+                                             "max=- n=1 held=files/x hosted=0 audio=0 budget=-");
+    QTest::newRow("a file inside a result")
+        << QByteArray("{'contents':[{'parts':[{'functionResponse':{'name':'f','response':{},"
+                      "'parts':[{'fileData':{'fileUri':'https://a/b'}}]}}]}]}")
+        << QByteArray("max=- n=1 held=https://a/b hosted=0 audio=0 budget=-");
+    QTest::newRow("hosted tools") << QByteArray(
+        "{'contents':[],'tools':[{'googleSearch':{}},{'code_execution':{},'urlContext':{}}]}")
+                                  << QByteArray("max=- n=1 held= hosted=3 audio=0 budget=-");
+    QTest::newRow("audio and thinking")
+        << QByteArray("{'contents':[],'generationConfig':{'responseModalities':['AUDIO'],"
+                      "'thinkingConfig':{'thinkingBudget':512}}}")
+        << QByteArray("max=- n=1 held= hosted=0 audio=1 budget=512");
+}
+
+void TestGeminiCodec::view()
+{
+    QFETCH(QByteArray, body);
+    QFETCH(QByteArray, expected);
+    const Result<RequestView> view = gemini.readView(
+        quoted(body.toStdString()), pathOf("models/gemini-3-flash-preview", true));
+    QVERIFY2(view, view ? "" : view.error().text().c_str());
+    const auto number = [](const std::optional<std::int64_t>& value) {
+        return value ? QByteArray::number(static_cast<qlonglong>(*value)) : QByteArray("-");
+    };
+    const QByteArray got = "max=" + number(view->maxTokens)
+        + " n=" + QByteArray::number(static_cast<qlonglong>(view->n))
+        + " held=" + QByteArray::fromStdString(view->heldContext)
+        + " hosted=" + QByteArray::number(view->hostedTools) + " audio="
+        + QByteArray::number(view->audioOut ? 1 : 0) + " budget=" + number(view->thinkingBudget);
+    QCOMPARE(got, expected);
+    QCOMPARE(view->model, std::string("gemini-3-flash-preview"));
+    QVERIFY(view->stream);
+    QCOMPARE(view->dialect, Dialect::Gemini);
+}
+
+void TestGeminiCodec::editsTheCeiling_data()
+{
+    QTest::addColumn<QByteArray>("body");
+    QTest::addColumn<QByteArray>("expected");
+    QTest::newRow("absent") << QByteArray("{'contents':[ ]}")
+                            << QByteArray(
+                                   "{'contents':[ ],'generationConfig':{'maxOutputTokens':99}}");
+    QTest::newRow("in an empty config")
+        << QByteArray("{'generationConfig':{},'contents':[ ]}")
+        << QByteArray("{'generationConfig':{'maxOutputTokens':99},'contents':[ ]}");
+    QTest::newRow("camel")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens': 5 ,'topK':1}}")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens': 99 ,'topK':1}}");
+    QTest::newRow("snake") << QByteArray(
+        "{'contents':[],'generation_config':{'max_output_tokens':5}}")
+                           << QByteArray(
+                                  "{'contents':[],'generation_config':{'max_output_tokens':99}}");
+    QTest::newRow("mixed")
+        << QByteArray("{'contents':[],'generation_config':{'topK':1}}")
+        << QByteArray("{'contents':[],'generation_config':{'topK':1,'maxOutputTokens':99}}");
+    QTest::newRow("a model in the body")
+        << QByteArray(
+               "{'model':'models/dear','contents':[],'generationConfig':{'maxOutputTokens':5}}")
+        << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens':99}}");
+}
+
+void TestGeminiCodec::editsTheCeiling()
+{
+    QFETCH(QByteArray, body);
+    QFETCH(QByteArray, expected);
+    const std::string text = quoted(body.toStdString());
+    const Result<RequestView> view = gemini.readView(text, pathOf("gemini-3-flash-preview"));
+    QVERIFY(view);
+    RequestEdits edits;
+    edits.model = "gemini-2.5-flash";
+    edits.outputCeiling = 99;
+    const Result<std::string> edited = gemini.edit(text, *view, edits);
+    QVERIFY(edited);
+    QCOMPARE(QByteArray::fromStdString(json::serialize(parsed(*edited))),
+        QByteArray::fromStdString(json::serialize(parsed(quoted(expected.toStdString())))));
+}
+
+void TestGeminiCodec::readsBothSpellings()
+{
+    const char* const camel
+        = "{'systemInstruction':{'parts':[{'text':'s'}]},'contents':[{'role':'user','parts':[{'"
+          "inlineData':"
+          "{'mimeType':'image/"
+          "png','data':'QQ=='}}]}],'toolConfig':{'functionCallingConfig':{'mode':'ANY',"
+          "'allowedFunctionNames':['f']}},'generationConfig':{'topP':0.5,'stopSequences':['x'],"
+          "'thinkingConfig':{'thinkingLevel':'LOW','includeThoughts':true}}}";
+    const char* const snake
+        = "{'system_instruction':{'parts':[{'text':'s'}]},'contents':[{'role':'user','parts':[{'"
+          "inline_data':"
+          "{'mime_type':'image/"
+          "png','data':'QQ=='}}]}],'tool_config':{'function_calling_config':{'mode':'ANY',"
+          "'allowed_function_names':['f']}},'generation_config':{'top_p':0.5,'stop_sequences':['x']"
+          ","
+          "'thinking_config':{'thinking_level':'LOW','include_thoughts':true}}}";
+    for (const char* text : {camel, snake}) {
+        const Result<Conversation> read = gemini.readRequest(quoted(text), pathOf("m"));
+        QVERIFY(read);
+        QCOMPARE(read->turns.size(), std::size_t(2));
+        QCOMPARE(read->turns[0].role, Role::System);
+        QCOMPARE(read->turns[1].parts[0].kind, Part::Kind::Image);
+        QCOMPARE(read->turns[1].parts[0].mime, std::string("image/png"));
+        QCOMPARE(read->turns[1].parts[0].data, std::string("QQ=="));
+        QCOMPARE(read->toolChoice.kind, ToolChoice::Kind::Named);
+        QCOMPARE(read->toolChoice.names, std::vector<std::string>{"f"});
+        QCOMPARE(read->topP.value_or(0), 0.5);
+        QCOMPARE(read->stop, std::vector<std::string>{"x"});
+        QCOMPARE(read->reasoning.effort, std::string("low"));
+        QCOMPARE(read->reasoning.summary, std::string("auto"));
+        QVERIFY(!read->extra.present());
+    }
+}
+
+void TestGeminiCodec::readsParts()
+{
+    const std::string body
+        = quoted("{'contents':[{'role':'model','parts':["
+                 "{'text':'a','thought':true,'thoughtSignature':'S'},"
+                 "{'functionCall':{'id':'i','name':'f','args':{'x':1}},'thoughtSignature':'T'},"
+                 "{'executableCode':{'language':'PYTHON','code':'1'}},"
+                 "{'text':'b','videoMetadata':{'fps':2}},"
+                 "{'somethingNew':{'y':[1]}},"
+                 "{'text':'c','inlineData':{}},"
+                 "{'thoughtSignature':'U'},"
+                 "7]}]}");
+    const Result<Conversation> read = gemini.readRequest(body, pathOf("m"));
+    QVERIFY(read);
+    const std::vector<Part>& parts = read->turns[0].parts;
+    QCOMPARE(parts.size(), std::size_t(7));
+    QCOMPARE(parts[0].kind, Part::Kind::Thinking);
+    QCOMPARE(parts[0].signature, std::string("S"));
+    QCOMPARE(parts[0].signedBy, Dialect::Gemini);
+    QCOMPARE(parts[1].kind, Part::Kind::ToolCall);
+    QCOMPARE(parts[1].signature, std::string("T"));
+    QCOMPARE(parts[1].arguments, quoted("{'x':1}"));
+    QCOMPARE(parts[2].kind, Part::Kind::Native);
+    QCOMPARE(parts[3].kind, Part::Kind::Text);
+    QVERIFY(parts[3].native.present());
+    QCOMPARE(parts[4].kind, Part::Kind::Native);
+    QCOMPARE(parts[5].kind, Part::Kind::Native); // two kinds at once: not for us to judge
+    QCOMPARE(parts[6].signature, std::string("U"));
+    Losses losses;
+    const json::object written = writtenBy(*read, losses);
+    QVERIFY(losses.empty());
+    json::value expected = parsed(body);
+    json::array& wanted
+        = expected.as_object()["contents"].as_array()[0].as_object()["parts"].as_array();
+    wanted.pop_back(); // the 7
+    wanted.back().as_object()["text"] = "";
+    QCOMPARE(json::serialize(json::value(written)).size(), json::serialize(expected).size());
+    QVERIFY(json::value(written) == expected);
+}
+
+void TestGeminiCodec::makesUpIdsAndTakesThemOffAgain()
+{
+    const std::string body = quoted(
+        "{'contents':[{'role':'model','parts':[{'functionCall':{'name':'f','args':{}}},"
+        "{'functionCall':{'name':'g','args':{}}},{'functionCall':{'name':'f','args':{'n':2}}}]},"
+        "{'role':'user','parts':[{'functionResponse':{'name':'g','response':{'result':'G'}}},"
+        "{'functionResponse':{'name':'f','response':{'result':'F1'}}},"
+        "{'functionResponse':{'name':'f','response':{'result':'F2'}}}]}]}");
+    const Result<Conversation> read = gemini.readRequest(body, pathOf("m"));
+    QVERIFY(read);
+    const std::vector<Part>& calls = read->turns[0].parts;
+    const std::vector<Part>& results = read->turns[1].parts;
+    QCOMPARE(results[0].id, calls[1].id);
+    QCOMPARE(results[1].id, calls[0].id);
+    QCOMPARE(results[2].id, calls[2].id);
+    QVERIFY(calls[0].id != calls[2].id);
+    Losses losses;
+    QVERIFY(json::value(writtenBy(*read, losses)) == parsed(body));
+    // Another answer's made-up ids do not meet them.
+    const Result<Answer> answer = gemini.readAnswer(
+        quoted("{'responseId':'r/"
+               "1','candidates':[{'content':{'parts':[{'functionCall':{'name':'f'}}]}}]}"));
+    QVERIFY(answer);
+    QVERIFY(answer->choices[0].parts[0].id != calls[0].id);
+    QVERIFY(answer->choices[0].parts[0].id.find('/') == std::string::npos);
+}
+
+void TestGeminiCodec::functionResponseWantsTheName()
+{
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("weather?")}));
+    chat.turns.push_back(turnOf(Role::Assistant,
+        {callPart("call_1", "get_weather", "{\"city\":\"Rome\"}"),
+            callPart("call_2", "get_time", "")}));
+    chat.turns.push_back(turnOf(Role::Tool, {resultPart("call_1", "sunny")}));
+    chat.turns.push_back(turnOf(Role::Tool, {resultPart("call_2", "{\"hour\":12}")}));
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    const json::array& contents = body.at("contents").as_array();
+    QCOMPARE(contents.size(), std::size_t(3)); // both results in one content
+    const json::array& results = contents[2].at("parts").as_array();
+    QCOMPARE(json::serialize(results),
+        quoted("[{'functionResponse':{'id':'call_1','name':'get_weather','response':{'result':'"
+               "sunny'}}},"
+               "{'functionResponse':{'id':'call_2','name':'get_time','response':{'hour':12}}}]"));
+}
+
+void TestGeminiCodec::thoughtSignatureGoesBack()
+{
+    // As chat or messages clients give it back: in the part where it came.
+    Conversation chat;
+    chat.source = Dialect::Anthropic;
+    Part call = callPart("c1", "f", "{}");
+    call.signature = "SIG";
+    call.signedBy = Dialect::Gemini;
+    Part foreign = textPart("");
+    foreign.kind = Part::Kind::Thinking;
+    foreign.text = "hm";
+    foreign.signature = "ANTHROPIC";
+    foreign.signedBy = Dialect::Anthropic;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    chat.turns.push_back(turnOf(Role::Assistant, {foreign, call, callPart("c2", "g", "{}")}));
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    const json::array& parts = body.at("contents").at(1).at("parts").as_array();
+    QCOMPARE(parts.size(), std::size_t(2)); // thinking that another provider signed stays away
+    QCOMPARE(std::string(parts[0].at("thoughtSignature").as_string().c_str()), std::string("SIG"));
+    QVERIFY(!parts[1].as_object().contains("thoughtSignature"));
+    QVERIFY(json::serialize(body).find("ANTHROPIC") == std::string::npos);
+    QCOMPARE(losses.size(), std::size_t(1));
+}
+
+void TestGeminiCodec::callsOfOthersGetThePlaceholder()
+{
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    chat.turns.push_back(
+        turnOf(Role::Assistant, {callPart("c1", "f", "{}"), callPart("c2", "g", "{}")}));
+    Losses losses;
+    const json::object three = writtenBy(chat, losses);
+    const json::array& parts = three.at("contents").at(1).at("parts").as_array();
+    QCOMPARE(std::string(parts[0].at("thoughtSignature").as_string().c_str()),
+        std::string("skip_thought_signature_validator"));
+    QVERIFY(!parts[1].as_object().contains("thoughtSignature"));
+    QCOMPARE(losses.size(), std::size_t(1));
+    losses.clear();
+    const json::object two = writtenBy(chat, losses, "gemini-2.5-flash");
+    QVERIFY(json::serialize(two).find("thoughtSignature") == std::string::npos);
+    QVERIFY(losses.empty());
+}
+
+void TestGeminiCodec::resultsComeBeforeText()
+{
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    chat.turns.push_back(
+        turnOf(Role::Assistant, {callPart("c1", "f", "{}"), callPart("c2", "g", "{}")}));
+    chat.turns.push_back(turnOf(Role::User, {textPart("also"), resultPart("c1", "1")}));
+    chat.turns.push_back(turnOf(Role::Tool, {resultPart("c2", "2")}));
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    const json::array& parts = body.at("contents").at(2).at("parts").as_array();
+    QCOMPARE(parts.size(), std::size_t(3));
+    QVERIFY(parts[0].as_object().contains("functionResponse"));
+    QVERIFY(parts[1].as_object().contains("functionResponse"));
+    QVERIFY(parts[2].as_object().contains("text"));
+}
+
+void TestGeminiCodec::systemTurnsBecomeTheInstruction()
+{
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::System, {textPart("one")}));
+    chat.turns.push_back(turnOf(Role::Developer, {textPart("two")}));
+    chat.turns.push_back(turnOf(Role::User, {textPart("hi")}));
+    chat.turns.push_back(turnOf(Role::Assistant, {textPart("ho")}));
+    chat.turns.push_back(turnOf(Role::System, {textPart("three")}));
+    chat.turns.push_back(turnOf(Role::User, {textPart("go on")}));
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    QCOMPARE(json::serialize(body.at("systemInstruction")),
+        quoted("{'parts':[{'text':'one'},{'text':'two'},{'text':'three'}]}"));
+    QCOMPARE(body.at("contents").as_array().size(), std::size_t(3));
+    QCOMPARE(losses.size(), std::size_t(1));
+    Conversation alone;
+    alone.turns.push_back(turnOf(Role::System, {textPart("only me")}));
+    losses.clear();
+    const json::object single = writtenBy(alone, losses);
+    QCOMPARE(single.at("contents").as_array().size(), std::size_t(1));
+    QVERIFY(!single.contains("systemInstruction"));
+}
+
+void TestGeminiCodec::schemasFitOrGoWhole_data()
+{
+    QTest::addColumn<QByteArray>("schema");
+    QTest::addColumn<QByteArray>("declared");
+    QTest::newRow("plain") << QByteArray(
+        "{'type':'object','properties':{'a':{'type':'string','description':'d'}},'required':['a']}")
+                           << QByteArray("'parameters':{'type':'OBJECT','properties':{'a':{'type':'"
+                                         "STRING','description':'d'}},'required':['a']}");
+    QTest::newRow("nullable") << QByteArray(
+        "{'type':'object','properties':{'a':{'type':['integer','null']}}}")
+                              << QByteArray("'parameters':{'type':'OBJECT','properties':{'a':{'"
+                                            "type':'INTEGER','nullable':true}}}");
+    QTest::newRow("no arguments") << QByteArray("{'type':'object','properties':{}}")
+                                  << QByteArray("");
+    for (const char* beyond :
+        {"{'type':'object','properties':{'a':{'type':'string'}},'additionalProperties':false}",
+            "{'type':'object','properties':{'a':{'$ref':'#/$defs/"
+            "x'}},'$defs':{'x':{'type':'string'}}}",
+            "{'type':'object','properties':{'a':{'const':1}}}",
+            "{'type':'object','properties':{'a':{'type':'object','properties':{}}}}",
+            "{'type':'object','properties':{'a':{'type':'string','format':'uuid'}}}",
+            "{'type':'object','properties':{'a':{'type':'integer','enum':[1,2]}}}",
+            "{'type':'object','properties':{'a':{'type':'array','prefixItems':[]}}}",
+            "{'type':'object','properties':{'a':{'type':['string','integer']}}}",
+            "{'type':'object','properties':{'a':true}}"}) {
+        QTest::newRow(beyond) << QByteArray(beyond)
+                              << QByteArray("'parametersJsonSchema':") + beyond;
+    }
+}
+
+void TestGeminiCodec::schemasFitOrGoWhole()
+{
+    QFETCH(QByteArray, schema);
+    QFETCH(QByteArray, declared);
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    Tool tool;
+    tool.name = "f";
+    tool.parameters = parsed(quoted(schema.toStdString()));
+    chat.tools.push_back(tool);
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    const std::string expected = quoted("[{'functionDeclarations':[{'name':'f'"
+        + (declared.isEmpty() ? std::string() : "," + declared.toStdString()) + "}]}]");
+    QCOMPARE(json::serialize(body.at("tools")), expected);
+    QVERIFY(losses.empty());
+}
+
+void TestGeminiCodec::effort_data()
+{
+    QTest::addColumn<QByteArray>("effort");
+    QTest::addColumn<QByteArray>("model");
+    QTest::addColumn<QByteArray>("config");
+    QTest::newRow("low on 3") << QByteArray("low") << QByteArray("gemini-3-flash-preview")
+                              << QByteArray("{'thinkingLevel':'low'}");
+    QTest::newRow("minimal on 3 pro") << QByteArray("minimal") << QByteArray("gemini-3-pro-preview")
+                                      << QByteArray("{'thinkingLevel':'low'}");
+    QTest::newRow("max on 3") << QByteArray("max") << QByteArray("gemini-3-flash-preview")
+                              << QByteArray("{'thinkingLevel':'high'}");
+    QTest::newRow("none on 3") << QByteArray("none") << QByteArray("gemini-3-flash-preview")
+                               << QByteArray("{'thinkingLevel':'minimal'}");
+    QTest::newRow("medium on 2.5") << QByteArray("medium") << QByteArray("gemini-2.5-flash")
+                                   << QByteArray("{'thinkingBudget':8192}");
+    QTest::newRow("max on 2.5") << QByteArray("max") << QByteArray("gemini-2.5-pro")
+                                << QByteArray("{'thinkingBudget':24576}");
+    QTest::newRow("none on 2.5") << QByteArray("none") << QByteArray("gemini-2.5-flash")
+                                 << QByteArray("{'thinkingBudget':0}");
+    QTest::newRow("none on 2.5 pro") << QByteArray("none") << QByteArray("gemini-2.5-pro")
+                                     << QByteArray("{'thinkingBudget':128}");
+}
+
+void TestGeminiCodec::effort()
+{
+    QFETCH(QByteArray, effort);
+    QFETCH(QByteArray, model);
+    QFETCH(QByteArray, config);
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    chat.reasoning.effort = effort.toStdString();
+    Losses losses;
+    const json::object body = writtenBy(chat, losses, model.constData());
+    QCOMPARE(json::serialize(body.at("generationConfig").at("thinkingConfig")),
+        quoted(config.toStdString()));
+}
+
+void TestGeminiCodec::namesLosses()
+{
+    Conversation chat;
+    chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
+    chat.user = "u";
+    chat.verbosity = "low";
+    chat.metadata["a"] = "b";
+    chat.toolChoice.parallel = false;
+    chat.extra = {Dialect::Chat, json::object{{"store", true}}};
+    chat.stop = {"1", "2", "3", "4", "5", "6"};
+    Tool hosted;
+    hosted.hosted = true;
+    hosted.name = "web_search";
+    hosted.native = {Dialect::Responses, json::object{{"type", "web_search"}}};
+    chat.tools.push_back(hosted);
+    hosted.name = "image_generation";
+    chat.tools.push_back(hosted);
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    QCOMPARE(losses.size(), std::size_t(8));
+    QCOMPARE(json::serialize(body.at("tools")), quoted("[{'googleSearch':{}}]"));
+    QCOMPARE(body.at("generationConfig").at("stopSequences").as_array().size(), std::size_t(5));
+    chat.previousResponseId = "resp_1";
+    QVERIFY(!gemini.writeRequest(chat, toModel("gemini-3-flash"), losses));
+}
+
+void TestGeminiCodec::badAnswers_data()
+{
+    QTest::addColumn<QByteArray>("body");
+    for (const char* body : {"", "[", "7", "[]", "{}", "{'choices':[]}", "{'candidates':[]}",
+             "{'candidates':7}", "{'candidates':[7]}"}) {
+        QTest::newRow(*body != '\0' ? body : "nothing") << QByteArray(body);
+    }
+}
+
+void TestGeminiCodec::badAnswers()
+{
+    QFETCH(QByteArray, body);
+    QVERIFY(!gemini.readAnswer(quoted(body.toStdString())));
+    std::vector<AnswerEvent> events;
+    const std::unique_ptr<EventReader> reader = gemini.eventReader();
+    static_cast<void>(reader->read("", quoted(body.toStdString()), events));
+    reader->finish(events);
+    QVERIFY(!reader->done());
+}
+
+void TestGeminiCodec::finishReasons_data()
+{
+    QTest::addColumn<QByteArray>("candidate");
+    QTest::addColumn<int>("stop");
+    const auto row = [](const char* reason, StopReason stop) {
+        QTest::newRow(reason) << QByteArray("{'content':{'parts':[{'text':'a'}]},'finishReason':'")
+                + reason
+                + "'}" << static_cast<int>(stop);
+    };
+    row("STOP", StopReason::End);
+    row("MAX_TOKENS", StopReason::Length);
+    row("SAFETY", StopReason::Refusal);
+    row("RECITATION", StopReason::Refusal);
+    row("PROHIBITED_CONTENT", StopReason::Refusal);
+    row("IMAGE_SAFETY", StopReason::Refusal);
+    row("MALFORMED_FUNCTION_CALL", StopReason::Other);
+    row("MISSING_THOUGHT_SIGNATURE", StopReason::Other);
+    row("SOMETHING_NEW", StopReason::Other);
+    QTest::newRow("a call") << QByteArray(
+        "{'content':{'parts':[{'functionCall':{'name':'f','args':{}}}]},'finishReason':'STOP'}")
+                            << static_cast<int>(StopReason::ToolCall);
+    QTest::newRow("a call cut off") << QByteArray("{'content':{'parts':[{'functionCall':{'name':'f'"
+                                                  ",'args':{}}}]},'finishReason':'MAX_TOKENS'}")
+                                    << static_cast<int>(StopReason::Length);
+}
+
+void TestGeminiCodec::finishReasons()
+{
+    QFETCH(QByteArray, candidate);
+    QFETCH(int, stop);
+    const std::string body = quoted("{'candidates':[" + candidate.toStdString() + "]}");
+    const Result<Answer> answer = gemini.readAnswer(body);
+    QVERIFY(answer);
+    QCOMPARE(static_cast<int>(answer->choices[0].stop), stop);
+    const Answer streamed = answerOf(gemini, {body});
+    QCOMPARE(static_cast<int>(streamed.choices[0].stop), stop);
+    // Written and read again it ends in the same way.
+    const Result<Answer> again = gemini.readAnswer(gemini.writeAnswer(*answer, {}));
+    QVERIFY(again);
+    QCOMPARE(static_cast<int>(again->choices[0].stop), stop);
+    QCOMPARE(again->choices[0].stopText, answer->choices[0].stopText);
+}
+
+void TestGeminiCodec::usageAddsThoughtsAndToolUse()
+{
+    const Result<Answer> answer = gemini.readAnswer(
+        quoted("{'candidates':[{'content':{'parts':[{'text':'a'}]},'finishReason':'STOP'}],"
+               "'usageMetadata':{'promptTokenCount':100,'toolUsePromptTokenCount':20,"
+               "'cachedContentTokenCount':30,'candidatesTokenCount':7,'thoughtsTokenCount':5,"
+               "'totalTokenCount':132,'serviceTier':'flex'}}"));
+    QVERIFY(answer && answer->usage);
+    QCOMPARE(answer->usage->inputTotal(), std::int64_t(120));
+    QCOMPARE(answer->usage->cacheRead, std::int64_t(30));
+    QCOMPARE(answer->usage->output, std::int64_t(12));
+    QCOMPARE(answer->usage->reasoning, std::int64_t(5));
+    QCOMPARE(answer->usage->serviceTier, std::string("flex"));
+    // A blocked prompt is a refusal and no candidate.
+    const std::string blocked = quoted(
+        "{'promptFeedback':{'blockReason':'SAFETY'},'usageMetadata':{'promptTokenCount':4}}");
+    const Result<Answer> refused = gemini.readAnswer(blocked);
+    QVERIFY(refused);
+    QCOMPARE(refused->choices[0].stop, StopReason::Refusal);
+    const Relayed relayed = relayWhole("data: " + blocked + "\n\n", fromGemini(Dialect::Gemini));
+    QVERIFY(relayed.facts.done && relayed.facts.refusal && relayed.facts.usage);
+    QVERIFY(parsed(gemini.writeAnswer(*refused, {})).as_object().contains("promptFeedback"));
+    QVERIFY(!parsed(gemini.writeAnswer(*refused, {})).as_object().contains("candidates"));
+}
+
+void TestGeminiCodec::streamHasNoEndMark()
+{
+    const std::string first
+        = quoted("{'candidates':[{'content':{'parts':[{'text':'Hel'}]}}],"
+                 "'usageMetadata':{'promptTokenCount':3,'candidatesTokenCount':1}}");
+    const std::string last
+        = quoted("{'candidates':[{'content':{'parts':[{'text':'lo'}]},'finishReason':'STOP'}],"
+                 "'usageMetadata':{'promptTokenCount':3,'candidatesTokenCount':2}}");
+    const Relayed cut = relayWhole("data: " + first + "\n\n", fromGemini(Dialect::Gemini));
+    QVERIFY(!cut.facts.done);
+    const Relayed whole
+        = relayWhole("data: " + first + "\n\ndata: " + last + "\n\n", fromGemini(Dialect::Gemini));
+    QVERIFY(whole.facts.done);
+    QCOMPARE(whole.facts.text, std::string("Hello"));
+    QCOMPARE(whole.facts.usage->output, std::int64_t(2)); // cumulative: the last one wins
+    QCOMPARE(whole.facts.finishReason, std::string("STOP"));
+}
+
+void TestGeminiCodec::lastFinishReasonWins()
+{
+    const Answer answer = answerOf(gemini,
+        {quoted("{'candidates':[{'content':{'parts':[{'text':'a'}]},'finishReason':'STOP'}]}"),
+            quoted("{'candidates':[{'content':{'parts':[{'text':'b'}]},'finishReason':'MAX_TOKENS'}"
+                   "]}")});
+    QCOMPARE(textOf(answer.choices[0]), std::string("ab"));
+    QCOMPARE(answer.choices[0].parts.size(), std::size_t(1));
+    QCOMPARE(answer.choices[0].stop, StopReason::Length);
+}
+
+void TestGeminiCodec::streamErrorIsAnEvent()
+{
+    const std::string stream
+        = quoted("data: {'candidates':[{'content':{'parts':[{'text':'a'}]}}]}\n\n"
+                 "data: {'error':{'code':503,'message':'too busy','status':'UNAVAILABLE'}}\n\n");
+    const Relayed relayed = relayWhole(stream, fromGemini(Dialect::Gemini));
+    QCOMPARE(relayed.facts.error, std::string("too busy"));
+    QVERIFY(!relayed.facts.done);
+    // An impossible index is no reason to make a million candidates.
+    std::vector<AnswerEvent> events;
+    QVERIFY(!gemini.eventReader()->read("",
+        quoted("{'candidates':[{'index':1000000,'content':{'parts':[{'text':'a'}]}}]}"), events));
+}
+
+void TestGeminiCodec::streamIsWritten_data()
+{
+    QTest::addColumn<bool>("array");
+    QTest::newRow("alt=sse") << false;
+    QTest::newRow("a JSON array") << true;
+}
+
+void TestGeminiCodec::streamIsWritten()
+{
+    QFETCH(bool, array);
+    Answer answer;
+    answer.id = "r1";
+    answer.model = "gemini-3-flash";
+    Answer::Choice choice;
+    Part thinking = textPart("hm");
+    thinking.kind = Part::Kind::Thinking;
+    thinking.signature = "FOREIGN";
+    thinking.signedBy = Dialect::Anthropic;
+    Part image;
+    image.kind = Part::Kind::Image;
+    image.mime = "image/png";
+    image.data = "QUJD";
+    choice.parts = {thinking, textPart("Hello"), callPart("c1", "f", "{\"a\":[1]}"), image};
+    choice.stop = StopReason::ToolCall;
+    answer.choices.push_back(choice);
+    catalog::Usage usage;
+    usage.inputUncached = 10;
+    usage.output = 9;
+    usage.reasoning = 4;
+    answer.usage = usage;
+    AnswerContext context;
+    context.jsonArray = array;
+    const std::unique_ptr<EventWriter> writer = gemini.eventWriter(context);
+    std::string out;
+    for (const AnswerEvent& event : eventsOf(answer)) {
+        writer->write(event, out);
+    }
+    writer->end(out);
+    std::vector<std::string> events;
+    if (array) {
+        const json::value list = parsed(out);
+        QVERIFY(list.is_array());
+        for (const json::value& chunk : list.get_array()) {
+            events.push_back(json::serialize(chunk));
+        }
+    } else {
+        StreamSplitter splitter(StreamSplitter::Framing::Sse);
+        QVERIFY(splitter.feed(out));
+        StreamSplitter::Event event;
+        while (splitter.next(event)) {
+            events.emplace_back(event.data);
+        }
+    }
+    QCOMPARE(events.size(), std::size_t(5));
+    const Answer read = answerOf(gemini, events);
+    QCOMPARE(textOf(read.choices[0]), std::string("Hello"));
+    QCOMPARE(textOf(read.choices[0], Part::Kind::Thinking), std::string("hm"));
+    QVERIFY(out.find("FOREIGN") == std::string::npos);
+    QCOMPARE(read.choices[0].parts[2].arguments, std::string("{\"a\":[1]}"));
+    QCOMPARE(read.choices[0].parts[2].id, std::string("c1"));
+    QCOMPARE(read.choices[0].parts[3].data, std::string("QUJD"));
+    QCOMPARE(read.choices[0].stop, StopReason::ToolCall);
+    QCOMPARE(read.usage->output, std::int64_t(9));
+    QCOMPARE(read.usage->reasoning, std::int64_t(4));
+    // The same dialect, but not asked with alt=sse: the provider's own chunks in an array.
+    if (array) {
+        RelayOptions options = fromGemini(Dialect::Gemini);
+        options.context.jsonArray = true;
+        std::string stream;
+        for (const std::string& event : events) {
+            stream += "data: " + event + "\r\n\r\n";
+        }
+        const Relayed relayed = relayWhole(stream, options);
+        QCOMPARE(parsed(relayed.out).as_array().size(), events.size());
+        QCOMPARE(slicingThatDiffers(stream, options), std::string());
+        StreamRelay stopped(options);
+        std::string bytes;
+        QVERIFY(stopped.feed("data: " + events[0] + "\r\n\r\n", bytes));
+        Refusal refusal;
+        refusal.kind = RefusalKind::BudgetExceeded;
+        stopped.fail(refusal, bytes);
+        QVERIFY(parsed(bytes).is_array());
+    }
+}
+
+void TestGeminiCodec::refusals_data()
+{
+    QTest::addColumn<int>("kind");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QByteArray>("word");
+    const auto row = [](const char* name, RefusalKind kind, int status, const char* word) {
+        QTest::newRow(name) << static_cast<int>(kind) << status << QByteArray(word);
+    };
+    row("a cap", RefusalKind::BudgetExceeded, 400, "FAILED_PRECONDITION");
+    row("a loop", RefusalKind::LoopDetected, 400, "FAILED_PRECONDITION");
+    row("in flight", RefusalKind::BudgetInFlight, 429, "RESOURCE_EXHAUSTED");
+    row("bad", RefusalKind::BadRequest, 400, "INVALID_ARGUMENT");
+    row("key", RefusalKind::Unauthorized, 401, "UNAUTHENTICATED");
+    row("forbidden", RefusalKind::Forbidden, 403, "PERMISSION_DENIED");
+    row("unknown", RefusalKind::NotFound, 404, "NOT_FOUND");
+    row("too large", RefusalKind::TooLarge, 413, "INVALID_ARGUMENT");
+    row("paused", RefusalKind::Paused, 503, "UNAVAILABLE");
+    row("failed", RefusalKind::UpstreamFailed, 502, "UNAVAILABLE");
+    row("timeout", RefusalKind::UpstreamTimeout, 504, "DEADLINE_EXCEEDED");
+    row("internal", RefusalKind::Internal, 500, "INTERNAL");
+}
+
+void TestGeminiCodec::refusals()
+{
+    QFETCH(int, kind);
+    QFETCH(int, status);
+    QFETCH(QByteArray, word);
+    Refusal refusal;
+    refusal.kind = static_cast<RefusalKind>(kind);
+    refusal.message = "Budget cap reached; try again never.";
+    refusal.metadata = {{"pool", "search"}};
+    refusal.retryAfterSeconds = 3;
+    const RefusalReply reply = gemini.writeRefusal(refusal);
+    QCOMPARE(reply.status, status);
+    const json::value body = parsed(reply.body);
+    const json::object& error = body.at("error").as_object();
+    QCOMPARE(error.at("code").as_int64(), std::int64_t(status));
+    QCOMPARE(QByteArray(error.at("status").as_string().c_str()), word);
+    QVERIFY(reply.body.find("try again") == std::string::npos);
+    QVERIFY(reply.body.find("search") != std::string::npos);
+    const bool waits = reply.body.find("RetryInfo") != std::string::npos;
+    QCOMPARE(waits,
+        kind == static_cast<int>(RefusalKind::BudgetInFlight)
+            || kind == static_cast<int>(RefusalKind::Paused));
+    QVERIFY(gemini.writeStreamError(refusal).rfind("data: {\"error\"", 0) == 0);
+}
+
+void TestGeminiCodec::errors()
+{
+    const ErrorText read
+        = gemini.readError(quoted("[{'error':{'code':400,'message':'API key not "
+                                  "valid.','status':'INVALID_ARGUMENT','details':"
+                                  "[{'@type':'x','reason':'API_KEY_INVALID'}]}}]"));
+    QCOMPARE(read.message, std::string("API key not valid."));
+    QCOMPARE(read.type, std::string("INVALID_ARGUMENT"));
+    QCOMPARE(read.code, std::string("API_KEY_INVALID"));
+    QCOMPARE(gemini.readError("<html>no</html>").message, std::string("<html>no</html>"));
+    QCOMPARE(gemini.readError("").message, std::string());
+    ErrorText error;
+    error.message = "slow down";
+    QCOMPARE(gemini.writeError(429, error),
+        quoted("{'error':{'code':429,'message':'slow down','status':'RESOURCE_EXHAUSTED'}}"));
+}
+
+void TestGeminiCodec::countTokens()
+{
+    QVERIFY(!readGeminiCountTokens("", pathOf("m")));
+    QVERIFY(!readGeminiCountTokens("{}", pathOf("m")));
+    QVERIFY(!readGeminiCountTokens(quoted("{'generateContentRequest':{}}"), pathOf("m")));
+    for (const char* body : {"{'contents':[{'parts':[{'text':'count me'}]}]}",
+             "{'generateContentRequest':{'model':'models/m','contents':[{'parts':[{'text':'count "
+             "me'}]}]}}"}) {
+        const Result<RequestView> view = readGeminiCountTokens(quoted(body), pathOf("m"));
+        QVERIFY(view);
+        QCOMPARE(view->messages.size(), std::size_t(1));
+        QCOMPARE(view->messages[0].text, std::string("count me"));
+        QCOMPARE(view->model, std::string("m"));
+    }
+    QCOMPARE(writeGeminiTokenCount(31), quoted("{'totalTokens':31}"));
+}
+
+void TestGeminiCodec::modelsList()
+{
+    QCOMPARE(writeGeminiModels({}), quoted("{'models':[]}"));
+    GeminiModel model;
+    model.id = "auto";
+    model.inputTokenLimit = 1'000;
+    QCOMPARE(writeGeminiModels({model}),
+        quoted("{'models':[{'name':'models/auto','displayName':'auto','inputTokenLimit':1000,"
+               "'supportedGenerationMethods':['generateContent','streamGenerateContent','"
+               "countTokens']}]}"));
+    QVERIFY(writeGeminiModel(model).rfind("{\"name\":\"models/auto\"", 0) == 0);
+}
+
+void TestGeminiCodec::capturedRequests()
+{
+    const std::vector<Sample> all = samples("google", "request.json");
+    if (all.empty()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    for (const Sample& sample : all) {
+        const Result<Conversation> read = gemini.readRequest(sample.text, {});
+        QVERIFY2(read, sample.name.c_str());
+        Losses losses;
+        const json::object written = writtenBy(*read, losses, read->model.c_str());
+        QVERIFY2(losses.empty(), sample.name.c_str());
+        const std::string got = json::serialize(normal(written));
+        const std::string wanted = json::serialize(normal(parsed(sample.text)));
+        QVERIFY2(normal(written) == normal(parsed(sample.text)),
+            (sample.name + "\n" + got + "\n" + wanted).c_str());
+        const Result<RequestView> view = gemini.readView(sample.text, pathOf("m"));
+        QVERIFY2(view, sample.name.c_str());
+    }
+}
+
+void TestGeminiCodec::capturedAnswers()
+{
+    const std::vector<Sample> all = samples("google", "response.json");
+    if (all.empty()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    for (const Sample& sample : all) {
+        const Result<Answer> read = gemini.readAnswer(sample.text);
+        QVERIFY2(read, sample.name.c_str());
+        QVERIFY2(read->usage && !read->choices.empty() && !read->id.empty(), sample.name.c_str());
+        const json::value written = parsed(gemini.writeAnswer(*read, {}));
+        QVERIFY2(written == parsed(sample.text),
+            (sample.name + "\n" + json::serialize(written) + "\n" + sample.text).c_str());
+    }
+}
+
+void TestGeminiCodec::capturedStreams()
+{
+    const std::vector<Sample> all = samples("google", "response-streaming.json");
+    if (all.empty()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    for (const Sample& sample : all) {
+        const json::value chunks = parsed(sample.text);
+        QVERIFY2(chunks.is_array(), sample.name.c_str());
+        const std::string stream = sse(chunks.get_array());
+        const Relayed same = relayWhole(stream, fromGemini(Dialect::Gemini));
+        QVERIFY2(same.out == stream && !same.failed, sample.name.c_str());
+        QVERIFY2(same.facts.done && same.facts.usage, sample.name.c_str());
+        QVERIFY2(same.facts.usage->inputTotal() + same.facts.usage->output
+                == chunks.get_array().back().at("usageMetadata").at("totalTokenCount").as_int64(),
+            sample.name.c_str());
+        const std::string slicing = slicingThatDiffers(stream, fromGemini(Dialect::Gemini));
+        QVERIFY2(slicing.empty(), (sample.name + ": " + slicing).c_str());
+        // Written anew it reads as the same answer.
+        std::vector<std::string> events;
+        for (const json::value& chunk : chunks.get_array()) {
+            events.push_back(json::serialize(chunk));
+        }
+        const Answer answer = answerOf(gemini, events);
+        const std::unique_ptr<EventWriter> writer = gemini.eventWriter({});
+        std::string bytes;
+        for (const AnswerEvent& event : eventsOf(answer)) {
+            writer->write(event, bytes);
+        }
+        writer->end(bytes);
+        StreamSplitter splitter(StreamSplitter::Framing::Sse);
+        QVERIFY(splitter.feed(bytes));
+        std::vector<std::string> again;
+        StreamSplitter::Event event;
+        while (splitter.next(event)) {
+            again.emplace_back(event.data);
+        }
+        const Answer reread = answerOf(gemini, again);
+        QCOMPARE(reread.choices.size(), answer.choices.size());
+        for (std::size_t i = 0; i < answer.choices.size(); ++i) {
+            const Answer::Choice& a = answer.choices[i];
+            const Answer::Choice& b = reread.choices[i];
+            QVERIFY2(a.stop == b.stop && a.parts.size() == b.parts.size(), sample.name.c_str());
+            for (std::size_t p = 0; p < a.parts.size(); ++p) {
+                QVERIFY2(a.parts[p].kind == b.parts[p].kind && a.parts[p].text == b.parts[p].text
+                        && a.parts[p].arguments == b.parts[p].arguments
+                        && a.parts[p].data == b.parts[p].data
+                        && a.parts[p].signature == b.parts[p].signature
+                        && a.parts[p].native.value == b.parts[p].native.value,
+                    (sample.name + " part " + std::to_string(p)).c_str());
+            }
+        }
+        QCOMPARE(reread.usage->output, answer.usage->output);
+    }
+}
+
+void TestGeminiCodec::capturedClients()
+{
+    QFile file(sharedDir().filePath(QStringLiteral("data/clients/google-genai-3.1.json")));
+    if (!file.open(QIODevice::ReadOnly)) {
+        QSKIP("The captured client requests (../shared) are not here.");
+    }
+    const json::value captures = parsed(file.readAll().toStdString());
+    int read = 0;
+    for (const auto& capture : captures.at("captures").as_object()) {
+        for (const json::value& request : capture.value().as_array()) {
+            const std::string body = json::serialize(request.at("body"));
+            QVERIFY2(readGeminiCountTokens(body, pathOf("m")), capture.key_c_str());
+            QVERIFY2(gemini.readView(body, pathOf("m")), capture.key_c_str());
+            ++read;
+        }
+    }
+    QVERIFY(read > 0);
+}
+
+QTEST_GUILESS_MAIN(TestGeminiCodec)
+#include "tst_gemini_codec.moc"
