@@ -366,4 +366,14 @@ void addFacts(AnswerFacts& facts, const AnswerEvent& event)
     }
 }
 
+AnswerFacts factsOf(const Answer& answer)
+{
+    AnswerFacts facts;
+    for (const AnswerEvent& event : eventsOf(answer)) {
+        addFacts(facts, event);
+    }
+    facts.done = true;
+    return facts;
+}
+
 } // namespace headgate::wire

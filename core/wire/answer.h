@@ -104,5 +104,7 @@ struct AnswerFacts {
 };
 /// Adds what an event says to the facts ("done" is the reader's to say).
 void addFacts(AnswerFacts& facts, const AnswerEvent& event);
+/// The facts of a whole answer; it is done.
+[[nodiscard]] AnswerFacts factsOf(const Answer& answer);
 
 } // namespace headgate::wire
