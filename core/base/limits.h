@@ -46,7 +46,10 @@ inline constexpr std::size_t textKeptBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t sseLineBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t relayBufferBytes = 16 * 1024;
 inline constexpr std::size_t upstreamIdlePerHostMax = 256;
-inline constexpr std::size_t upstreamConnectionsPerProviderMax = 2'000;
+/// As many as requests in flight: each stream to one provider is a connection of its own.
+inline constexpr std::size_t upstreamConnectionsPerProviderMax = 10'000;
+/// Files the program may have open: two sockets a request in flight and some of its own.
+inline constexpr std::size_t openFilesMax = 65'536;
 
 // --- JSON
 inline constexpr std::size_t jsonDepthMax = 256;

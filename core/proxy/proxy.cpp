@@ -3,12 +3,16 @@
 #include "core/proxy/proxy.h"
 
 #include "core/base/limits.h"
+#include "core/base/log.h"
 #include "core/proxy/loop.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <sys/resource.h>
 #include <thread>
 
 namespace headgate::proxy {
@@ -29,6 +33,19 @@ Result<std::string> loopbackAddress(const std::string& host)
         fmt::format(
             "Headgate listens on this machine only; \"{}\" is not a loopback address.", host),
         "Use --listen 127.0.0.1:PORT.");
+}
+
+/// Systems start programs with 1,024 open files, which is 500 requests; raising it to what the
+/// system allows needs no right.
+void raiseOpenFiles()
+{
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < limits::openFilesMax) {
+        files.rlim_cur = std::min<rlim_t>(files.rlim_max, limits::openFilesMax);
+        if (::setrlimit(RLIMIT_NOFILE, &files) != 0) {
+            log::warning("The limit of open files stays as it is: {}", std::strerror(errno));
+        }
+    }
 }
 
 int threadCount(int wanted)
@@ -71,6 +88,7 @@ Result<std::unique_ptr<Proxy>> Proxy::start(ProxyOptions options,
         return Error(ErrorCode::InvalidArgument, fmt::format("{} is not a port.", options.port),
             "Choose one from 1 to 65535.");
     }
+    raiseOpenFiles();
     auto sim = SimProvider::open(options.sim);
     if (!sim) {
         return sim.error();

@@ -30,12 +30,6 @@ std::int64_t nowUs()
         .count();
 }
 
-void noDelay(int fd)
-{
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
 sockaddr_in loopback(int port)
 {
     sockaddr_in address{};
@@ -45,64 +39,6 @@ sockaddr_in loopback(int port)
     return address;
 }
 
-int connectTo(int port)
-{
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = loopback(port);
-    sockaddr generic{};
-    std::memcpy(&generic, &address, sizeof address);
-    if (fd >= 0 && ::connect(fd, &generic, sizeof address) != 0) {
-        ::close(fd);
-        return -1;
-    }
-    noDelay(fd);
-    return fd;
-}
-
-/// A listening socket on a free port; its port in `port`.
-int listenAnywhere(int& port)
-{
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address = loopback(0);
-    sockaddr generic{};
-    std::memcpy(&generic, &address, sizeof address);
-    socklen_t size = sizeof generic;
-    constexpr int backlog = 1024;
-    if (::bind(fd, &generic, sizeof address) == 0 && ::listen(fd, backlog) == 0
-        && ::getsockname(fd, &generic, &size) == 0) {
-        std::memcpy(&address, &generic, sizeof address);
-        port = ntohs(address.sin_port);
-    }
-    return fd;
-}
-
-/// Length of the first whole message in `data`, 0 when it is not whole yet.
-std::size_t messageLength(std::string_view data)
-{
-    const auto headEnd = data.find("\r\n\r\n");
-    if (headEnd == std::string_view::npos) {
-        return 0;
-    }
-    std::string head(data.substr(0, headEnd));
-    std::transform(head.begin(), head.end(), head.begin(),
-        [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const std::size_t bodyStart = headEnd + 4;
-    if (const auto at = head.find("\r\ncontent-length:"); at != std::string::npos) {
-        std::size_t start = at + 17;
-        while (start < head.size() && head[start] == ' ') {
-            ++start;
-        }
-        std::size_t length = 0;
-        std::from_chars(head.data() + start, head.data() + head.size(), length);
-        return data.size() >= bodyStart + length ? bodyStart + length : 0;
-    }
-    if (head.find("\r\ntransfer-encoding: chunked") != std::string::npos) {
-        const auto end = data.find("0\r\n\r\n", bodyStart);
-        return end == std::string_view::npos ? 0 : end + 5;
-    }
-    return bodyStart;
-}
-
 int statusOf(std::string_view data)
 {
     int status = 0;
@@ -110,26 +46,6 @@ int statusOf(std::string_view data)
         std::from_chars(data.data() + 9, data.data() + 12, status);
     }
     return status;
-}
-
-bool sendAll(int fd, std::string_view bytes)
-{
-    while (!bytes.empty()) {
-        const auto sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return false;
-        }
-        bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-}
-
-void watch(int poller, int fd)
-{
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
 struct Client {
@@ -240,6 +156,88 @@ private:
 };
 
 } // namespace
+
+void noDelay(int fd)
+{
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+int connectTo(int port)
+{
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    sockaddr generic{};
+    std::memcpy(&generic, &address, sizeof address);
+    if (fd >= 0 && ::connect(fd, &generic, sizeof address) != 0) {
+        ::close(fd);
+        return -1;
+    }
+    noDelay(fd);
+    return fd;
+}
+
+int listenAnywhere(int& port)
+{
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = loopback(0);
+    sockaddr generic{};
+    std::memcpy(&generic, &address, sizeof address);
+    socklen_t size = sizeof generic;
+    constexpr int backlog = 1024;
+    if (::bind(fd, &generic, sizeof address) == 0 && ::listen(fd, backlog) == 0
+        && ::getsockname(fd, &generic, &size) == 0) {
+        std::memcpy(&address, &generic, sizeof address);
+        port = ntohs(address.sin_port);
+    }
+    return fd;
+}
+
+std::size_t messageLength(std::string_view data)
+{
+    const auto headEnd = data.find("\r\n\r\n");
+    if (headEnd == std::string_view::npos) {
+        return 0;
+    }
+    std::string head(data.substr(0, headEnd));
+    std::transform(head.begin(), head.end(), head.begin(),
+        [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::size_t bodyStart = headEnd + 4;
+    if (const auto at = head.find("\r\ncontent-length:"); at != std::string::npos) {
+        std::size_t start = at + 17;
+        while (start < head.size() && head[start] == ' ') {
+            ++start;
+        }
+        std::size_t length = 0;
+        std::from_chars(head.data() + start, head.data() + head.size(), length);
+        return data.size() >= bodyStart + length ? bodyStart + length : 0;
+    }
+    if (head.find("\r\ntransfer-encoding: chunked") != std::string::npos) {
+        const auto end = data.find("0\r\n\r\n", bodyStart);
+        return end == std::string_view::npos ? 0 : end + 5;
+    }
+    return bodyStart;
+}
+
+bool sendAll(int fd, std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const auto sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+}
+
+void watch(int poller, int fd)
+{
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
+}
 
 LoadResult runLoad(const Load& load)
 {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -51,6 +52,15 @@ private:
     std::atomic<std::int64_t> m_answered{0};
     std::thread m_thread;
 };
+
+/// Sockets on loopback for this and stream_ends.
+[[nodiscard]] int connectTo(int port); ///< -1 when nobody listens
+[[nodiscard]] int listenAnywhere(int& port); ///< on a free port, told in `port`
+void noDelay(int fd);
+[[nodiscard]] bool sendAll(int fd, std::string_view bytes);
+void watch(int poller, int fd); ///< epoll, readable
+/// Length of the first whole HTTP message in `data`, 0 when it is not whole yet.
+[[nodiscard]] std::size_t messageLength(std::string_view data);
 
 /// A port nobody listens on right now.
 [[nodiscard]] int freePort();

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 
 #include "tests/bench/pipeline_bench.h"
+#include "tests/bench/streams_bench.h"
 
 #ifdef HEADGATE_BENCH_TOKENS
 #include "tests/bench/tokens_bench.h"
@@ -24,6 +25,9 @@ int main(int argc, char** argv)
     if (what == QLatin1String("pipeline")) {
         return headgate::bench::runPipelineBench(json);
     }
+    if (what == QLatin1String("streams")) {
+        return headgate::bench::runStreamsBench(json);
+    }
 #ifdef HEADGATE_BENCH_TOKENS
     if (what == QLatin1String("tokens")) {
         return headgate::bench::runTokensBench(json);
@@ -34,6 +38,6 @@ int main(int argc, char** argv)
         return headgate::bench::runLedgerBench(json);
     }
 #endif
-    std::fprintf(stderr, "usage: headgate-bench pipeline|tokens|ledger [--json]\n");
+    std::fprintf(stderr, "usage: headgate-bench pipeline|streams|tokens|ledger [--json]\n");
     return 2;
 }

@@ -4,16 +4,10 @@
 #include "tests/bench/pipeline_bench.h"
 
 #include "tests/bench/loopback.h"
+#include "tests/bench/peers.h"
 
-#include <QCoreApplication>
 #include <QDir>
-#include <QFile>
-#include <QJsonDocument>
-#include <QJsonObject>
-#include <QProcess>
-#include <QStandardPaths>
 #include <QTemporaryDir>
-#include <QThread>
 
 #include <algorithm>
 #include <cstdio>
@@ -27,21 +21,6 @@ namespace {
 
 constexpr int roundCount = 5;
 
-struct Row {
-    QString name;
-    double headgate = 0;
-    double peer = 0;
-    double ratio = 0;
-    QString unit;
-    QString bar;
-};
-
-double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return values.empty() ? 0 : values[values.size() / 2];
-}
-
 double percentile(const std::vector<std::int64_t>& sorted, int permille)
 {
     if (sorted.empty()) {
@@ -51,153 +30,12 @@ double percentile(const std::vector<std::int64_t>& sorted, int permille)
     return static_cast<double>(sorted[index]);
 }
 
-QString readText(const QString& path)
-{
-    QFile file(path);
-    return file.open(QIODevice::ReadOnly) ? QString::fromLatin1(file.readAll()) : QString();
-}
-
-/// User and system time of a process and its children that live, in microseconds.
-std::int64_t cpuUs(qint64 pid)
-{
-    const QString stat = readText(QStringLiteral("/proc/%1/stat").arg(pid));
-    const QStringList parts
-        = stat.mid(stat.lastIndexOf(QLatin1Char(')')) + 2).split(QLatin1Char(' '));
-    std::int64_t ticks = parts.size() > 12 ? parts[11].toLongLong() + parts[12].toLongLong() : 0;
-    std::int64_t total = ticks * 1'000'000 / sysconf(_SC_CLK_TCK);
-    const QString children = readText(QStringLiteral("/proc/%1/task/%1/children").arg(pid));
-    for (const QString& child : children.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
-        total += cpuUs(child.toLongLong());
-    }
-    return total;
-}
-
-bool waitForPort(int port)
-{
-    for (int i = 0; i < 200; ++i) {
-        if (canConnect(port)) {
-            return true;
-        }
-        QThread::msleep(20);
-    }
-    return false;
-}
-
-/// Ends the process when it goes; only what was started here.
-class Program {
-public:
-    ~Program()
-    {
-        if (m_process.state() != QProcess::NotRunning) {
-            m_process.terminate();
-            if (!m_process.waitForFinished(20'000)) {
-                m_process.kill();
-                m_process.waitForFinished(5'000);
-            }
-        }
-    }
-    QProcess m_process;
-};
-
-class Nginx : public Program {
-public:
-    bool start(const QString& dir, int upstreamPort)
-    {
-        QString nginx = QStandardPaths::findExecutable(QStringLiteral("nginx"));
-        if (nginx.isEmpty()) {
-            nginx = QStringLiteral("/usr/sbin/nginx");
-        }
-        m_port = freePort();
-        QFile config(dir + QStringLiteral("/nginx.conf"));
-        if (!QFile::exists(nginx) || !config.open(QIODevice::WriteOnly)) {
-            return false;
-        }
-        config.write(QStringLiteral("daemon off;\nworker_processes %1;\npid %2/nginx.pid;\n"
-                                    "error_log %2/nginx.err;\n"
-                                    "events { worker_connections 4096; }\n"
-                                    "http { access_log off; keepalive_requests 10000000;\n"
-                                    "client_body_temp_path %2/b; proxy_temp_path %2/p;\n"
-                                    "fastcgi_temp_path %2/f; uwsgi_temp_path %2/u;\n"
-                                    "scgi_temp_path %2/s;\n"
-                                    "upstream stub { server 127.0.0.1:%3; keepalive 512;\n"
-                                    "keepalive_requests 10000000; }\n"
-                                    "server { listen 127.0.0.1:%4; location / {\n"
-                                    "proxy_pass http://stub; proxy_http_version 1.1;\n"
-                                    "proxy_set_header Connection \"\"; } } }\n")
-                         .arg(QThread::idealThreadCount())
-                         .arg(dir)
-                         .arg(upstreamPort)
-                         .arg(m_port)
-                         .toUtf8());
-        config.close();
-        m_process.setStandardErrorFile(dir + QStringLiteral("/nginx.start"));
-        m_process.start(nginx,
-            {QStringLiteral("-c"), config.fileName(), QStringLiteral("-p"), dir,
-                QStringLiteral("-e"), dir + QStringLiteral("/nginx.err")});
-        return m_process.waitForStarted() && waitForPort(m_port);
-    }
-    int m_port = 0;
-};
-
-class HeadgateProgram : public Program {
-public:
-    bool start(const QString& dir, int upstreamPort)
-    {
-        m_binary = QCoreApplication::applicationDirPath() + QStringLiteral("/../app/headgate");
-        m_environment = QProcessEnvironment::systemEnvironment();
-        m_environment.insert(QStringLiteral("HEADGATE_HOME"), dir + QStringLiteral("/home"));
-        m_process.setProcessEnvironment(m_environment);
-        m_process.setStandardErrorFile(dir + QStringLiteral("/headgate.err"));
-        m_process.start(m_binary,
-            {QStringLiteral("serve"), QStringLiteral("--listen"), QStringLiteral("127.0.0.1:0"),
-                QStringLiteral("--json")});
-        QByteArray line;
-        while (!line.contains('\n') && m_process.waitForReadyRead(20'000)) {
-            line += m_process.readLine();
-        }
-        const QJsonObject ready = QJsonDocument::fromJson(line).object();
-        m_key = ready[QLatin1String("client_key")].toString().toStdString();
-        const QString url = ready[QLatin1String("url")].toString();
-        m_port = url.mid(url.lastIndexOf(QLatin1Char(':')) + 1).toInt();
-        return m_port != 0
-            && verb(
-                QStringLiteral("providers add --name stub --dialect openai --url http://127.0.0.1:")
-                + QString::number(upstreamPort) + QStringLiteral("/v1"))
-            && verb("models add --provider stub --name bench --tier 1 --input 0.15 --output 0.60 "
-                    "--context 128000 --max-output 16384")
-            && verb("providers remove sim") && cap("1000000");
-    }
-    bool cap(const char* dollars)
-    {
-        return verb(
-            QStringLiteral("pools set organisation-day --cap ") + QString::fromLatin1(dollars));
-    }
-    int m_port = 0;
-    std::string m_key;
-
-private:
-    bool verb(const QString& words) const
-    {
-        QProcess process;
-        process.setProcessEnvironment(m_environment);
-        process.start(m_binary, words.split(QLatin1Char(' ')));
-        process.waitForFinished();
-        if (process.exitCode() != 0) {
-            std::fprintf(stderr, "headgate %s: %s\n", qPrintable(words),
-                process.readAllStandardError().constData());
-        }
-        return process.exitCode() == 0;
-    }
-    bool verb(const char* words) const { return verb(QString::fromLatin1(words)); }
-    QString m_binary;
-    QProcessEnvironment m_environment;
-};
-
 struct Sides {
     StubUpstream* stub = nullptr;
     Nginx* nginx = nullptr;
     HeadgateProgram* headgate = nullptr;
     std::string body;
+    std::string path = "/v1/chat/completions";
 };
 
 struct Measured {
@@ -237,13 +75,22 @@ Load loadFor(const Sides& sides, int port, int connections, std::int64_t request
     load.port = port;
     load.connections = connections;
     load.requests = requests;
-    load.request = httpPost(port, "/v1/chat/completions", sides.headgate->m_key, sides.body);
+    load.request = httpPost(port, sides.path, sides.headgate->m_key, sides.body);
     return load;
 }
 
+struct Work {
+    QString name;
+    int connections = 1;
+    std::int64_t requests = 0;
+    QString bar;
+};
+
 /// Interleaved: nginx, Headgate, nginx, Headgate …, so that a noisy minute hits both.
-bool cpuRows(const Sides& sides, int connections, std::int64_t requests, std::vector<Row>& rows)
+bool cpuRows(const Sides& sides, const Work& work, std::vector<Row>& rows)
 {
+    const int connections = work.connections;
+    const std::int64_t requests = work.requests;
     std::vector<double> ours, theirs, rateOurs, rateTheirs;
     for (int round = 0; round < roundCount + 1; ++round) {
         const auto peer = measure(loadFor(sides, sides.nginx->m_port, connections, requests),
@@ -260,14 +107,11 @@ bool cpuRows(const Sides& sides, int connections, std::int64_t requests, std::ve
             rateTheirs.push_back(peer.perSecond);
         }
     }
-    const QString bar = connections == 64 ? QStringLiteral("2.2 x")
-        : connections == 256              ? QStringLiteral("1.8 x")
-                                          : QString();
-    rows.push_back({QStringLiteral("cpu a request, %1 connections").arg(connections), median(ours),
-        median(theirs), median(ours) / median(theirs), QStringLiteral("us"), bar});
-    rows.push_back({QStringLiteral("requests a second, %1 connections").arg(connections),
-        median(rateOurs), median(rateTheirs), median(rateOurs) / median(rateTheirs),
-        QStringLiteral("1/s"), QString()});
+    rows.push_back({QStringLiteral("cpu a request, ") + work.name, median(ours), median(theirs),
+        median(ours) / median(theirs), QStringLiteral("us"), work.bar});
+    rows.push_back(
+        {QStringLiteral("requests a second, ") + work.name, median(rateOurs), median(rateTheirs),
+            median(rateOurs) / median(rateTheirs), QStringLiteral("1/s"), QString()});
     return true;
 }
 
@@ -324,24 +168,6 @@ bool refusalRow(const Sides& sides, std::int64_t requests, std::vector<Row>& row
     return true;
 }
 
-void print(const std::vector<Row>& rows, bool json)
-{
-    for (const Row& row : rows) {
-        if (json) {
-            const QJsonObject object{{QStringLiteral("name"), row.name},
-                {QStringLiteral("headgate"), row.headgate}, {QStringLiteral("peer"), row.peer},
-                {QStringLiteral("ratio"), row.ratio}, {QStringLiteral("unit"), row.unit},
-                {QStringLiteral("bar"), row.bar}};
-            std::printf("%s\n", QJsonDocument(object).toJson(QJsonDocument::Compact).constData());
-        } else {
-            std::printf("%-44s %10.1f %10.1f %8.2f  %s%s%s\n", qPrintable(row.name), row.headgate,
-                row.peer, row.ratio, qPrintable(row.unit), row.bar.isEmpty() ? "" : "  bar ",
-                qPrintable(row.bar));
-        }
-    }
-    std::fflush(stdout);
-}
-
 std::string answerJson()
 {
     const std::string words(620, 'a');
@@ -352,16 +178,48 @@ std::string answerJson()
           R"("total_tokens":350}})";
 }
 
-std::string requestJson()
+/// Of some `bytes`; `head` is what comes before the messages.
+std::string requestJson(std::size_t bytes, const std::string& head)
 {
     std::string text;
-    while (text.size() < 850) {
+    while (text.size() + 170 < bytes) {
         text += "Please summarise the meeting notes of team number " + std::to_string(text.size())
             + " in two sentences. ";
     }
-    return R"({"model":"auto","max_tokens":200,"messages":[{"role":"system","content":)"
-           R"("You are brief."},{"role":"user","content":")"
-        + text + R"("}]})";
+    return R"({"model":"auto","max_tokens":200,)" + head + R"({"role":"user","content":")" + text
+        + R"("}]})";
+}
+
+std::string chatJson(std::size_t bytes)
+{
+    return requestJson(bytes, R"("messages":[{"role":"system","content":"You are brief."},)");
+}
+
+std::string messagesJson(std::size_t bytes)
+{
+    return requestJson(bytes, R"("system":"You are brief.","messages":[)");
+}
+
+/// 1 kB and 100 kB, handed on as they are and translated from Anthropic's messages to chat.
+bool allCpuRows(const Sides& sides, std::vector<Row>& rows)
+{
+    Sides large = sides;
+    large.body = chatJson(100'000);
+    Sides translated = sides;
+    translated.body = messagesJson(1'000);
+    translated.path = "/v1/messages";
+    Sides largeTranslated = translated;
+    largeTranslated.body = messagesJson(100'000);
+    const auto work
+        = [](const char* name, int connections, std::int64_t requests, const char* bar) {
+              return Work{QLatin1String(name), connections, requests, QLatin1String(bar)};
+          };
+    return cpuRows(sides, work("1 connection", 1, 2'000, ""), rows)
+        && cpuRows(sides, work("64 connections", 64, 10'000, "2.2 x"), rows)
+        && cpuRows(sides, work("256 connections", 256, 10'000, "1.8 x"), rows)
+        && cpuRows(large, work("64 connections, 100 kB", 64, 2'000, ""), rows)
+        && cpuRows(translated, work("64 connections, translated", 64, 5'000, ""), rows)
+        && cpuRows(largeTranslated, work("64 connections, translated 100 kB", 64, 2'000, ""), rows);
 }
 
 } // namespace
@@ -384,13 +242,12 @@ int runPipelineBench(bool json)
             qPrintable(readText(dir.filePath(QStringLiteral("headgate.err")))));
         return 1;
     }
-    const Sides sides{&stub, &nginx, &headgate, requestJson()};
+    const Sides sides{&stub, &nginx, &headgate, chatJson(1'000)};
     std::vector<Row> rows;
     if (!json) {
         std::printf("%-44s %10s %10s %8s\n", "pipeline", "headgate", "peer", "ratio");
     }
-    const bool good = cpuRows(sides, 1, 2'000, rows) && cpuRows(sides, 64, 10'000, rows)
-        && cpuRows(sides, 256, 10'000, rows) && latencyRows(sides, 2'000, rows)
+    const bool good = allCpuRows(sides, rows) && latencyRows(sides, 2'000, rows)
         && refusalRow(sides, 5'000, rows);
     print(rows, json);
     return good ? 0 : 1;
