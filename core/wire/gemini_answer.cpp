@@ -45,7 +45,8 @@ void readCandidates(Answer& answer, const json::value& candidates, std::int64_t&
 {
     const std::vector<const json::object*> objects = objectsOf(candidates);
     for (std::size_t i = 0; i < objects.size(); ++i) {
-        CallIds ids(answer.id.empty() || i == 0 ? answer.id : answer.id + std::to_string(i));
+        CallIds ids(madeUpIdPrefix,
+            answer.id.empty() || i == 0 ? answer.id : answer.id + std::to_string(i));
         answer.choices.push_back(readCandidate(*objects[i], ids));
         searches = std::max(searches, searchesOf(*objects[i], answer.model));
     }

@@ -6,6 +6,7 @@
 // reasons. Internal to the Gemini codec. Pure; any thread.
 
 #include "core/wire/answer.h"
+#include "core/wire/call_ids.h"
 #include "core/wire/codec.h"
 #include "core/wire/json_dom.h"
 #include "core/wire/json_fields.h"
@@ -27,25 +28,6 @@ inline constexpr std::string_view madeUpIdPrefix = "call_gm_";
 /// Google's documented stand-in for the signature of a call that Gemini did not make; without any,
 /// Gemini 3 answers 400.
 inline constexpr std::string_view placeholderSignature = "skip_thought_signature_validator";
-
-/// Makes up ids of tool calls and finds the call that a result answers.
-class CallIds {
-public:
-    /// `tag` keeps ids of different answers apart.
-    explicit CallIds(std::string_view tag = {});
-    [[nodiscard]] std::string ofCall(std::string_view name, std::string id);
-    /// A result without an id belongs to the first open call of its name.
-    [[nodiscard]] std::string ofResult(std::string_view name, std::string id);
-
-private:
-    struct Open {
-        std::string id;
-        std::string name;
-    };
-    std::string m_prefix;
-    int m_next = 0;
-    std::vector<Open> m_open;
-};
 
 [[nodiscard]] dom::Fields fieldsOf(const boost::json::object& object);
 /// The array, or the one object that stands for an array of one (Google's servers take both).

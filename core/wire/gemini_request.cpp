@@ -90,7 +90,7 @@ void readSystem(Conversation& out, dom::Fields& root, CallIds& ids)
 
 Result<void> readTurns(Conversation& out, dom::Fields& root)
 {
-    CallIds ids;
+    CallIds ids(madeUpIdPrefix);
     readSystem(out, root, ids);
     const json::value* value = root.take("contents");
     if (value == nullptr) {

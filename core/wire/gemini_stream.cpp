@@ -32,7 +32,7 @@ private:
         std::string finishReason;
         StopReason blockedBy = StopReason::None;
         json::object rest; ///< further fields; later ones win
-        CallIds ids;
+        CallIds ids{madeUpIdPrefix};
     };
 
     void start(const json::object& root, std::vector<AnswerEvent>& out);
@@ -85,7 +85,7 @@ Reader::Choice& Reader::choiceAt(int index)
     const auto [at, isNew] = m_choices.try_emplace(index);
     if (isNew) {
         const bool first = m_id.empty() || index == 0;
-        at->second.ids = CallIds(first ? m_id : m_id + std::to_string(index));
+        at->second.ids = CallIds(madeUpIdPrefix, first ? m_id : m_id + std::to_string(index));
     }
     return at->second;
 }
