@@ -5,7 +5,7 @@
 
 #include "app/output.h"
 #include "core/base/clock.h"
-#include "core/catalog/price_book.h"
+#include "core/catalog/price_file.h"
 #include "core/tokens/tokens.h"
 
 #include <boost/json/parse.hpp>
@@ -92,44 +92,6 @@ boost::json::value idOf(const boost::json::object& row)
     return id == nullptr ? boost::json::value(nullptr) : *id;
 }
 
-Result<boost::json::object> priceRow(const boost::json::object& row, const catalog::PriceBook& book)
-{
-    const auto provider = textField(row, "provider");
-    const auto model = textField(row, "model");
-    if (!provider || !model) {
-        return provider ? model.error() : provider.error();
-    }
-    const auto flavor = textField(row, "flavor");
-    const auto* raw = row.if_contains("raw_usage");
-    if (raw == nullptr) {
-        return Error(ErrorCode::InvalidArgument, "the field \"raw_usage\" is missing.");
-    }
-    const auto usage = catalog::usageFromRaw(
-        *provider, flavor ? *flavor : std::string("default"), boost::json::serialize(*raw));
-    if (!usage) {
-        return usage.error();
-    }
-    const catalog::Model* known = book.find(*provider, *model);
-    const catalog::PriceSheet* sheet
-        = known == nullptr ? nullptr : known->priceAt(SystemClock().nowUs());
-    if (sheet == nullptr) {
-        return Error(
-            ErrorCode::NotFound, "no price is known for " + *provider + "/" + *model + ".");
-    }
-    const auto cost = catalog::costOfUsage(*usage, *sheet);
-    if (!cost) {
-        return cost.error();
-    }
-    boost::json::array lines;
-    for (const auto& line : cost->lines) {
-        lines.push_back(boost::json::object{{"what", line.what}, {"quantity", line.quantity},
-            {"price_per_million_usd", line.price.toPerMillion()},
-            {"amount_usd", line.amount.toDecimal()}});
-    }
-    return boost::json::object{
-        {"id", idOf(row)}, {"cost_usd", cost->total.toDecimal()}, {"lines", std::move(lines)}};
-}
-
 void printIndented(const boost::json::value& value, int depth)
 {
     const std::string pad(static_cast<std::size_t>(depth) * 2, ' ');
@@ -194,21 +156,28 @@ int countTokens(const boost::json::object& args, bool)
 
 int priceUsages(const boost::json::object& args, bool)
 {
-    std::optional<catalog::PriceBook> own;
+    std::optional<catalog::PriceList> own;
     if (const auto* path = args.if_contains("book"); path != nullptr) {
         const auto text = readFile(std::string(path->as_string()));
         if (!text) {
             return fail(text.error());
         }
-        auto parsed = catalog::parseBook(text.value());
+        auto parsed = catalog::PriceList::parse(text.value());
         if (!parsed) {
             return fail(parsed.error());
         }
         own = std::move(*parsed);
     }
-    const catalog::PriceBook& book = own ? *own : catalog::defaultBook();
+    const catalog::PriceList& list = own ? *own : catalog::defaultPriceList();
+    const TimeUs nowUs = SystemClock().nowUs();
     return eachLine(std::string(args.at("file").as_string()),
-        [&](const boost::json::object& row) { return priceRow(row, book); });
+        [&](const boost::json::object& row) -> Result<boost::json::object> {
+            const auto priced = catalog::priceRow(boost::json::serialize(row), list, nowUs);
+            if (!priced) {
+                return priced.error();
+            }
+            return boost::json::parse(*priced).as_object();
+        });
 }
 
 int showJson(const boost::json::object& row)

@@ -100,6 +100,25 @@ inline constexpr std::size_t requestIdBytesMax = 256;
 inline constexpr std::size_t tagsMax = 16;
 inline constexpr std::size_t keysMax = 100'000;
 
+// --- prices
+/// A region's factor; the dearest known is ×1.1, and a list that says ×10 is wrong.
+inline constexpr int geoPermilleMax = 10'000;
+/// No token costs more than ten cents; the dearest model ever listed was $600 a million. A list
+/// with more has its prices in another unit.
+inline constexpr std::int64_t pricePicoPerTokenMax = 100'000'000'000;
+/// A hosted tool, an image or a call above this is an error of the list.
+inline constexpr std::int64_t feeNanoMax = 100'000'000'000;
+/// The longest of the public lists is 5 MB (2026).
+inline constexpr std::size_t priceListBytesMax = 64 * 1024 * 1024;
+/// Ten times what the longest list has.
+inline constexpr std::size_t priceListModelsMax = 100'000;
+/// A price that moves by more than this factor is more likely a mistake of units than news.
+inline constexpr int priceChangeFactorMax = 100;
+/// Older prices are shown with a warning: providers change theirs every few months.
+inline constexpr int priceAgeWarnDays = 45;
+/// Fetching a list by URL gives up after this.
+inline constexpr int priceListFetchMs = 60'000;
+
 // --- control socket
 inline constexpr std::size_t controlLineBytesMax = 16 * 1024 * 1024;
 

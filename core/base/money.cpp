@@ -271,6 +271,22 @@ Result<Money> CostSum::total() const
     return Money::fromNano(static_cast<std::int64_t>(nano));
 }
 
+Result<Money> CostSum::totalPermille(int permille) const
+{
+    constexpr int whole = 1000;
+    Wide scaled = 0;
+    if (m_bad || permille < 0 || permille > whole
+        || __builtin_mul_overflow(m_pico, static_cast<Wide>(permille), &scaled)) {
+        return Error(ErrorCode::OutOfRange, "A cost is negative or too large to be kept.");
+    }
+    const Wide unit = static_cast<Wide>(picoPerNano) * whole;
+    const Wide nano = scaled / unit + (scaled % unit != 0 ? 1 : 0);
+    if (nano > int64Max) {
+        return Error(ErrorCode::OutOfRange, "A cost is negative or too large to be kept.");
+    }
+    return Money::fromNano(static_cast<std::int64_t>(nano));
+}
+
 Result<Money> costOf(std::int64_t tokens, Price price)
 {
     CostSum sum;

@@ -81,6 +81,8 @@ public:
     void add(Money amount);
     /// An error (OutOfRange) when the sum does not fit into Money or an input was negative.
     [[nodiscard]] Result<Money> total() const;
+    /// The sum × permille / 1000, rounded up once. 0 ≤ permille ≤ 1000.
+    [[nodiscard]] Result<Money> totalPermille(int permille) const;
 
 private:
     __extension__ typedef __int128 Wide;

@@ -97,4 +97,14 @@ const Model* Catalog::model(std::string_view idOrName) const
     return first;
 }
 
+void Catalog::applyDiscounts()
+{
+    for (Model& one : models) {
+        const Provider* owner = provider(one.provider);
+        for (PriceSheet& sheet : one.prices) {
+            sheet.discountPermille = owner != nullptr ? owner->discountPermille : 0;
+        }
+    }
+}
+
 } // namespace headgate::catalog

@@ -9,7 +9,9 @@
 #include "core/base/clock.h"
 #include "core/base/money.h"
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -61,41 +63,112 @@ struct Provider {
     std::string proxy;
     bool hasProxyAuth = false;
     std::string caFile; ///< PEM file of authorities trusted beside the system's; empty: none
+    int discountPermille = 0; ///< agreed with the provider, taken off every bill: 50 is 5 %
 };
 
 /// What is known of an API when a stored or typed provider does not say: OpenAI's own.
 [[nodiscard]] bool isOpenAiItself(const Provider& provider);
 
-/// One price list, valid from `validFrom` on. Absent prices mean "not offered or not known".
-struct PriceSheet {
-    TimeUs validFrom = 0;
+/// What one token of each class costs. Absent: not offered, or not known.
+struct TokenPrices {
     std::optional<Price> input;
     std::optional<Price> output;
+    std::optional<Price> outputReasoning; ///< absent: reasoning is billed as output
     std::optional<Price> cacheRead;
     std::optional<Price> cacheWrite5m;
     std::optional<Price> cacheWrite1h;
     std::optional<Price> inputAudio;
     std::optional<Price> outputAudio;
-    Money perCall;
-    Money perWebSearch;
-    /// Context tier: when the whole input is strictly above `tierAbove` tokens, the whole request
-    /// is priced at these; 0 means no tier.
-    std::int64_t tierAbove = 0;
-    std::optional<Price> tierInput;
-    std::optional<Price> tierOutput;
-    std::optional<Price> tierCacheRead;
-    std::optional<Price> tierCacheWrite;
-    std::optional<Price> tierCacheWrite1h; ///< absent: cacheWrite1h in proportion to the input
-    /// Served service tiers other than standard: "batch", "flex", "priority", "fast".
-    struct ServiceTier {
-        std::optional<Price> input;
-        std::optional<Price> output;
-        std::optional<Price> cacheRead;
-        std::optional<Price> cacheWrite;
-    };
-    std::map<std::string, ServiceTier, std::less<>> serviceTiers;
-    std::string source; ///< "operator", "models.dev 2026-09-28", …
+    std::optional<Price> cacheReadAudio;
+    std::optional<Price> inputImage;
+    std::optional<Price> outputImage;
+    std::optional<Price> cacheReadImage;
+
+    bool operator==(const TokenPrices&) const = default;
 };
+
+/// Every class with the name it has in the price book and (as "<storedName>_pico") in config.db.
+struct TokenPriceField {
+    const char* bookName;
+    const char* storedName;
+    bool outputSide; ///< scales with the output price where a tier does not list it
+    std::optional<Price> TokenPrices::*member;
+};
+inline constexpr std::array<TokenPriceField, 12> tokenPriceFields{{
+    {"input", "input", false, &TokenPrices::input},
+    {"output", "output", true, &TokenPrices::output},
+    {"outputReasoning", "output_reasoning", true, &TokenPrices::outputReasoning},
+    {"cacheRead", "cache_read", false, &TokenPrices::cacheRead},
+    {"cacheWrite5m", "cache_write_5m", false, &TokenPrices::cacheWrite5m},
+    {"cacheWrite1h", "cache_write_1h", false, &TokenPrices::cacheWrite1h},
+    {"inputAudio", "input_audio", false, &TokenPrices::inputAudio},
+    {"outputAudio", "output_audio", true, &TokenPrices::outputAudio},
+    {"cacheReadAudio", "cache_read_audio", false, &TokenPrices::cacheReadAudio},
+    {"inputImage", "input_image", false, &TokenPrices::inputImage},
+    {"outputImage", "output_image", true, &TokenPrices::outputImage},
+    {"cacheReadImage", "cache_read_image", false, &TokenPrices::cacheReadImage},
+}};
+
+/// When the whole input is strictly above `above` tokens, the whole request has these prices. What
+/// a tier does not list is the base price in proportion to the tier's input (or output) price.
+struct ContextTier {
+    std::int64_t above = 0;
+    TokenPrices prices;
+
+    bool operator==(const ContextTier&) const = default;
+};
+
+/// A served service tier other than standard. What it does not list follows the standard price in
+/// proportion; its own context tiers, where a list has them, go before the sheet's.
+struct ServiceTier {
+    TokenPrices prices;
+    std::vector<ContextTier> contextTiers;
+
+    bool operator==(const ServiceTier&) const = default;
+};
+
+/// Other prices at some hours of the day, for what a list names; the rest is not made cheaper.
+/// Start is inclusive, end exclusive; end ≤ start runs across midnight (equal: the whole day).
+struct TimeWindow {
+    std::string zone = "UTC";
+    int startMinute = 0; ///< of the local day, 0…1439
+    int endMinute = 0;
+    TokenPrices prices;
+
+    bool operator==(const TimeWindow&) const = default;
+    [[nodiscard]] bool contains(TimeUs at) const;
+};
+
+/// One price list, valid from `validFrom` on.
+struct PriceSheet : TokenPrices {
+    using ServiceTier = catalog::ServiceTier;
+
+    TimeUs validFrom = 0;
+    Money perCall;
+    /// For each use of a hosted tool: toolWebSearch, toolCodeExecution, … A tool that is not here
+    /// has an unknown fee, which is an error and never $0; a free tool is listed with $0.
+    std::map<std::string, Money, std::less<>> perTool;
+    std::optional<Money> perImageOut; ///< for each image made, beside its tokens
+    std::optional<Money> perImageIn; ///< for each image read, beside its tokens
+    std::vector<ContextTier> contextTiers; ///< ascending `above`
+    std::map<std::string, catalog::ServiceTier, std::less<>> serviceTiers; ///< "batch", "flex", …
+    /// Inference in a region multiplies all token prices: {"us", 1100} is ×1.1.
+    std::map<std::string, int, std::less<>> geoPermille;
+    std::vector<TimeWindow> windows; ///< the first that holds counts
+    /// What the provider takes off the whole bill, 50 is 5 %. Copied in from the provider
+    /// (applyDiscounts), so that the hold and the charge of a call use the same one; not stored.
+    int discountPermille = 0;
+    std::string source; ///< "operator", "models.dev 2026-09-28", …
+    TimeUs fetchedAtUs = 0; ///< when the list it comes from was read; 0: not from a list
+};
+
+inline constexpr std::string_view toolWebSearch = "web_search";
+inline constexpr std::string_view toolCodeExecution = "code_execution"; ///< a session
+inline constexpr std::string_view toolFileSearch = "file_search";
+inline constexpr std::string_view toolMaps = "maps";
+inline constexpr std::string_view toolWebFetch = "web_fetch";
+inline constexpr std::string_view toolComputerUse = "computer_use";
+inline constexpr std::string_view toolImageGeneration = "image_generation";
 
 struct Capabilities {
     bool tools = true;
@@ -126,8 +199,9 @@ struct Model {
 };
 
 /// Normalised usage of one answer; every count is tokens unless named otherwise. The parts are
-/// disjoint: total input = inputUncached + cacheRead + cacheWrite5m + cacheWrite1h (audio is inside
-/// inputUncached and named again in inputAudio). Reasoning is inside output.
+/// disjoint: total input = inputUncached + cacheRead + cacheWrite5m + cacheWrite1h. Audio and
+/// images are inside inputUncached, cacheRead and output and named again. Reasoning is inside
+/// output.
 struct Usage {
     std::int64_t inputUncached = 0;
     std::int64_t cacheRead = 0;
@@ -137,8 +211,17 @@ struct Usage {
     std::int64_t reasoning = 0;
     std::int64_t inputAudio = 0;
     std::int64_t outputAudio = 0;
+    std::int64_t cacheReadAudio = 0;
+    std::int64_t inputImage = 0;
+    std::int64_t outputImage = 0;
+    std::int64_t cacheReadImage = 0;
+    std::int64_t imagesIn = 0; ///< images, for prices by the image
+    std::int64_t imagesOut = 0;
     std::int64_t webSearches = 0;
-    std::string serviceTier; ///< as served; empty or "default"/"standard" is the standard one
+    /// Uses of other hosted tools that may have a fee, by the names above.
+    std::map<std::string, std::int64_t, std::less<>> toolCalls;
+    std::string serviceTier; ///< as served, in the provider's word
+    std::string geo; ///< where it ran (inference_geo), when the provider says so
     bool clamped = false; ///< a part was larger than its total and was clamped
 
     [[nodiscard]] std::int64_t inputTotal() const
@@ -148,9 +231,9 @@ struct Usage {
 };
 
 struct CostLine {
-    std::string what; ///< "input", "output", "cache_read", "cache_write", "per_call", …
+    std::string what; ///< "input", "output", "cache_read", "cache_write_5m", "per_call", …
     std::int64_t quantity = 0;
-    Price price; ///< zero for fixed fees
+    Price price; ///< zero for the discount
     Money amount; ///< this line alone, rounded up; lines may add up to more than the total
 };
 
@@ -159,13 +242,22 @@ struct Cost {
     std::vector<CostLine> lines;
 };
 
-/// Exact cost of a usage. Errors: a used class has no price (the message names it), overflow.
-/// A missing cache price falls back to the input price (never cheaper than billed), missing audio
-/// prices likewise to the text price of their side only when the sheet has none at all.
-[[nodiscard]] Result<Cost> costOfUsage(const Usage& usage, const PriceSheet& sheet);
+/// Our word for a provider's: "SERVICE_TIER_FLEX" and "ON_DEMAND_FLEX" are "flex", "scale" and
+/// "ON_DEMAND" are the standard tier, which is empty. Unknown words come back in lower case.
+[[nodiscard]] std::string servedTier(std::string_view word);
+
+/// Exact cost of a usage. Errors: a used class or tool has no price (the message names it),
+/// overflow. A missing cache price falls back to the input price (never cheaper than billed),
+/// missing audio and image prices to the text price of their side only when the sheet has none.
+/// `endedAt` is when the answer was complete: that instant decides about time-of-day windows, as it
+/// does at the providers that have them. Without it the dearest window counts. (The sheet itself is
+/// chosen at admission, so that the hold and the charge have the same one.)
+[[nodiscard]] Result<Cost> costOfUsage(
+    const Usage& usage, const PriceSheet& sheet, std::optional<TimeUs> endedAt = std::nullopt);
 
 /// The most a call can cost: the dearest input class × inputTokens + the dearest output class ×
-/// outputTokens + fees (ledger.md "The bound"). Both counts are upper limits.
+/// outputTokens + fees (ledger.md "The bound"), over every context tier, time window and region
+/// that could apply, less the discount. Both counts are upper limits.
 [[nodiscard]] Result<Money> boundOfRequest(
     std::int64_t inputTokens, std::int64_t outputTokens, const PriceSheet& sheet);
 
@@ -176,7 +268,13 @@ struct BoundOptions {
     /// (a provider may serve a cheaper or a dearer request at the standard tier).
     std::string_view serviceTier;
     bool audio = false; ///< audio may go in or come out, so audio prices count too
+    bool images = false; ///< images may go in, so image prices count too
     std::int64_t webSearchesMax = 0; ///< searches the request allows
+    std::int64_t imagesInMax = 0; ///< for prices by the image
+    std::int64_t imagesOutMax = 0;
+    std::map<std::string, std::int64_t, std::less<>> toolCallsMax; ///< of other hosted tools
+    /// Region the request asks for; without one an account's default may be the dearest.
+    std::string_view geo;
 };
 [[nodiscard]] Result<Money> boundOfRequest(std::int64_t inputTokens, std::int64_t outputTokens,
     const PriceSheet& sheet, const BoundOptions& options);
@@ -200,6 +298,10 @@ public:
     /// By "provider/name", or by bare name when exactly one enabled provider has it (the first in
     /// catalog order otherwise). Null when unknown.
     [[nodiscard]] const Model* model(std::string_view idOrName) const;
+
+    /// Copies each provider's discount into the price sheets of its models. Whoever makes a
+    /// catalog for calls does this last.
+    void applyDiscounts();
 };
 
 } // namespace headgate::catalog

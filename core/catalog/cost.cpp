@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/catalog/catalog.h"
+#include "core/catalog/effective_prices.h"
+
+#include "core/base/calendar.h"
 
 #include <algorithm>
 #include <array>
@@ -9,90 +12,7 @@ namespace headgate::catalog {
 
 namespace {
 
-/// The prices that apply to one request, after context and service tier.
-struct Effective {
-    std::optional<Price> input;
-    std::optional<Price> output;
-    std::optional<Price> cacheRead;
-    std::optional<Price> cacheWrite5m;
-    std::optional<Price> cacheWrite1h;
-};
-
-bool isStandardTier(std::string_view name)
-{
-    return name.empty() || name == "standard" || name == "default" || name == "auto";
-}
-
-Error noPrice(std::string_view what)
-{
-    return {ErrorCode::NotFound, "The model has no price for " + std::string(what) + ".",
-        "Set the price in the console under Catalog, or with headgate models add."};
-}
-
-/// price × numerator / denominator, rounded up; the price itself when there is nothing to scale by.
-std::optional<Price> scaled(
-    std::optional<Price> price, std::optional<Price> numerator, std::optional<Price> denominator)
-{
-    if (!price || !numerator || !denominator || denominator->pico() == 0) {
-        return price;
-    }
-    const auto pico = mulDivUp(price->pico(), numerator->pico(), denominator->pico());
-    return pico ? std::optional(Price::fromPico(*pico)) : std::nullopt;
-}
-
-Effective longContextPrices(const PriceSheet& sheet, const Effective& base)
-{
-    Effective prices = base;
-    prices.input = sheet.tierInput ? sheet.tierInput : base.input;
-    prices.output = sheet.tierOutput ? sheet.tierOutput : base.output;
-    prices.cacheRead = sheet.tierCacheRead ? sheet.tierCacheRead
-                                           : scaled(base.cacheRead, prices.input, base.input);
-    prices.cacheWrite5m = sheet.tierCacheWrite
-        ? sheet.tierCacheWrite
-        : scaled(base.cacheWrite5m, prices.input, base.input);
-    prices.cacheWrite1h = sheet.tierCacheWrite1h
-        ? sheet.tierCacheWrite1h
-        : scaled(base.cacheWrite1h, prices.input, base.input);
-    return prices;
-}
-
-/// A service tier lists standard-context prices; a long context scales them as it does the others.
-/// A cache price the tier does not list is the tier's input price (absent here).
-Effective servicePrices(
-    const PriceSheet::ServiceTier& tier, const PriceSheet& sheet, const Effective& standard)
-{
-    Effective prices;
-    prices.input = tier.input ? scaled(tier.input, standard.input, sheet.input) : standard.input;
-    prices.output
-        = tier.output ? scaled(tier.output, standard.output, sheet.output) : standard.output;
-    prices.cacheRead = scaled(tier.cacheRead, standard.input, sheet.input);
-    prices.cacheWrite5m = tier.cacheWrite
-        ? scaled(tier.cacheWrite, standard.input, sheet.input)
-        : scaled(standard.cacheWrite5m, prices.input, standard.input);
-    prices.cacheWrite1h = scaled(standard.cacheWrite1h, prices.input, standard.input);
-    return prices;
-}
-
-Result<Effective> effectivePrices(
-    const PriceSheet& sheet, bool longContext, std::string_view serviceTier)
-{
-    Effective prices{
-        sheet.input, sheet.output, sheet.cacheRead, sheet.cacheWrite5m, sheet.cacheWrite1h};
-    if (longContext) {
-        prices = longContextPrices(sheet, prices);
-    }
-    if (isStandardTier(serviceTier)) {
-        return prices;
-    }
-    const auto tier = sheet.serviceTiers.find(serviceTier);
-    if (tier != sheet.serviceTiers.end()) {
-        return servicePrices(tier->second, sheet, prices);
-    }
-    if (serviceTier == "priority" || serviceTier == "fast") {
-        return noPrice("the service tier \"" + std::string(serviceTier) + "\"");
-    }
-    return prices; // flex and batch cost no more than standard; other words mean standard
-}
+constexpr int permilleWhole = 1000;
 
 struct Part {
     const char* what;
@@ -100,28 +20,31 @@ struct Part {
     std::optional<Price> price;
 };
 
-Result<std::array<Part, 8>> tokenParts(
-    const Usage& usage, const PriceSheet& sheet, const Effective& prices)
+std::array<Part, 12> tokenParts(const Usage& usage, const TokenPrices& prices)
 {
+    // Named parts never take more than the class they are inside.
     const std::int64_t audioIn = std::min(usage.inputAudio, usage.inputUncached);
+    const std::int64_t imageIn = std::min(usage.inputImage, usage.inputUncached - audioIn);
+    const std::int64_t audioRead = std::min(usage.cacheReadAudio, usage.cacheRead);
+    const std::int64_t imageRead = std::min(usage.cacheReadImage, usage.cacheRead - audioRead);
     const std::int64_t audioOut = std::min(usage.outputAudio, usage.output);
-    const bool anyAudioPrice = sheet.inputAudio || sheet.outputAudio;
-    const auto audioPrice = [&](std::optional<Price> own, std::optional<Price> text) {
-        return own || anyAudioPrice ? own : text;
-    };
-    const auto write5m = prices.cacheWrite5m ? prices.cacheWrite5m : prices.input;
-    // The longer-lived write is never cheaper than the short one.
-    const auto write1h
-        = prices.cacheWrite1h ? prices.cacheWrite1h : std::max(write5m, prices.input);
-    return std::array<Part, 8>{{
-        {"input", usage.inputUncached - audioIn, prices.input},
-        {"input_audio", audioIn, audioPrice(sheet.inputAudio, prices.input)},
-        {"cache_read", usage.cacheRead, prices.cacheRead ? prices.cacheRead : prices.input},
-        {"cache_write_5m", usage.cacheWrite5m, write5m},
-        {"cache_write_1h", usage.cacheWrite1h, write1h},
-        {"output", usage.output - audioOut, prices.output},
-        {"output_audio", audioOut, audioPrice(sheet.outputAudio, prices.output)},
-        {"web_search", usage.webSearches, Price()},
+    const std::int64_t imageOut = std::min(usage.outputImage, usage.output - audioOut);
+    const std::int64_t textOut = usage.output - audioOut - imageOut;
+    const bool apart = prices.outputReasoning != prices.output;
+    const std::int64_t reasoning = apart ? std::min(usage.reasoning, textOut) : 0;
+    return {{
+        {"input", usage.inputUncached - audioIn - imageIn, prices.input},
+        {"input_audio", audioIn, prices.inputAudio},
+        {"input_image", imageIn, prices.inputImage},
+        {"cache_read", usage.cacheRead - audioRead - imageRead, prices.cacheRead},
+        {"cache_read_audio", audioRead, prices.cacheReadAudio},
+        {"cache_read_image", imageRead, prices.cacheReadImage},
+        {"cache_write_5m", usage.cacheWrite5m, prices.cacheWrite5m},
+        {"cache_write_1h", usage.cacheWrite1h, prices.cacheWrite1h},
+        {"output", textOut - reasoning, prices.output},
+        {"output_reasoning", reasoning, prices.outputReasoning},
+        {"output_audio", audioOut, prices.outputAudio},
+        {"output_image", imageOut, prices.outputImage},
     }};
 }
 
@@ -137,133 +60,329 @@ Result<Price> feePrice(Money fee)
 
 bool hasNegative(const Usage& usage)
 {
-    const std::int64_t counts[]
-        = {usage.inputUncached, usage.cacheRead, usage.cacheWrite5m, usage.cacheWrite1h,
-            usage.output, usage.reasoning, usage.inputAudio, usage.outputAudio, usage.webSearches};
-    return std::any_of(std::begin(counts), std::end(counts), [](std::int64_t n) { return n < 0; });
+    const std::int64_t counts[] = {usage.inputUncached, usage.cacheRead, usage.cacheWrite5m,
+        usage.cacheWrite1h, usage.output, usage.reasoning, usage.inputAudio, usage.outputAudio,
+        usage.cacheReadAudio, usage.inputImage, usage.outputImage, usage.cacheReadImage,
+        usage.imagesIn, usage.imagesOut, usage.webSearches};
+    return std::any_of(std::begin(counts), std::end(counts), [](std::int64_t n) { return n < 0; })
+        || std::any_of(usage.toolCalls.begin(), usage.toolCalls.end(),
+            [](const auto& call) { return call.second < 0; });
 }
 
-Result<Money> addLine(Cost& cost, CostSum& sum, const CostLine& line)
-{
-    const Result<Money> amount = costOf(line.quantity, line.price);
-    if (!amount) {
-        return amount;
+/// Quantities with a fee for each; what has no known fee is an error, as it is for tokens.
+class Fees {
+public:
+    explicit Fees(const PriceSheet& sheet) : m_sheet(sheet) { }
+
+    void tool(std::string_view name, std::int64_t count)
+    {
+        const auto fee = m_sheet.perTool.find(name);
+        if (fee != m_sheet.perTool.end()) {
+            add(std::string(name), count, fee->second);
+        } else if (count != 0 && !m_error) {
+            m_error = noPrice("the hosted tool \"" + std::string(name) + "\"");
+        }
     }
-    sum.add(line.quantity, line.price);
-    cost.lines.push_back(line);
-    cost.lines.back().amount = *amount;
-    return amount;
+    void each(std::string what, std::int64_t count, const std::optional<Money>& fee)
+    {
+        if (fee) { // where images have no price of their own they are billed by their tokens
+            add(std::move(what), count, *fee);
+        }
+    }
+    void add(std::string what, std::int64_t count, Money fee)
+    {
+        if (count == 0 || fee.isZero()) {
+            return;
+        }
+        const Result<Price> price = feePrice(fee);
+        if (price) {
+            m_lines.push_back({std::move(what), count, *price, {}});
+        } else if (!m_error) {
+            m_error = price.error();
+        }
+    }
+    [[nodiscard]] Result<std::vector<CostLine>> lines() const
+    {
+        if (m_error) {
+            return *m_error;
+        }
+        return m_lines;
+    }
+
+private:
+    const PriceSheet& m_sheet;
+    std::vector<CostLine> m_lines;
+    std::optional<Error> m_error;
+};
+
+Result<std::vector<CostLine>> feesOf(const Usage& usage, const PriceSheet& sheet)
+{
+    Fees fees(sheet);
+    fees.tool(toolWebSearch, usage.webSearches);
+    for (const auto& [name, count] : usage.toolCalls) {
+        fees.tool(name, count);
+    }
+    fees.each("image_in", usage.imagesIn, sheet.perImageIn);
+    fees.each("image_out", usage.imagesOut, sheet.perImageOut);
+    fees.add("per_call", 1, sheet.perCall);
+    return fees.lines();
 }
 
-std::optional<Price> dearest(std::initializer_list<std::optional<Price>> prices)
+int geoPermilleOf(const PriceSheet& sheet, std::string_view geo)
 {
-    std::optional<Price> most;
-    for (const std::optional<Price>& price : prices) {
-        most = std::max(most, price); // an absent price is the smallest
-    }
-    return most;
+    const auto found = sheet.geoPermille.find(geo);
+    return found != sheet.geoPermille.end() ? found->second : permilleWhole;
 }
 
-Result<BoundPrices> dearestOf(const Effective& prices, const PriceSheet& sheet, bool audio)
+Result<Cost> costIn(const Usage& usage, const PriceSheet& sheet, const TimeWindow* window)
 {
-    if (!prices.input) {
-        return noPrice("input tokens");
-    }
-    if (!prices.output) {
-        return noPrice("output tokens");
-    }
-    const auto in = dearest({prices.input, prices.cacheRead, prices.cacheWrite5m,
-        prices.cacheWrite1h, audio ? sheet.inputAudio : std::nullopt});
-    const auto out = dearest({prices.output, audio ? sheet.outputAudio : std::nullopt});
-    return BoundPrices{*in, *out, Money()};
-}
-
-} // namespace
-
-Result<Cost> costOfUsage(const Usage& usage, const PriceSheet& sheet)
-{
-    if (hasNegative(usage)) {
-        return Error(ErrorCode::InvalidArgument, "A usage has a negative count.");
-    }
-    const bool longContext = sheet.tierAbove > 0 && usage.inputTotal() > sheet.tierAbove;
-    const auto prices = effectivePrices(sheet, longContext, usage.serviceTier);
+    const std::string tier = servedTier(usage.serviceTier);
+    const auto prices = effectivePrices(
+        sheet, {usage.inputTotal(), tier, window, geoPermilleOf(sheet, usage.geo)});
     if (!prices) {
         return prices.error();
     }
-    auto parts = tokenParts(usage, sheet, *prices);
-    const Result<Price> searchFee = feePrice(sheet.perWebSearch);
-    const Result<Price> callFee = feePrice(sheet.perCall);
-    if (!searchFee || !callFee) {
-        return searchFee ? callFee.error() : searchFee.error();
+    auto fees = feesOf(usage, sheet);
+    if (!fees) {
+        return fees.error();
     }
-    parts->back().price = *searchFee;
     Cost cost;
-    CostSum sum;
-    for (const Part& part : *parts) {
+    for (const Part& part : tokenParts(usage, *prices)) {
         if (part.quantity == 0) {
             continue;
         }
         if (!part.price) {
             return noPrice(std::string(part.what) + " tokens");
         }
-        if (const auto added = addLine(cost, sum, {part.what, part.quantity, *part.price, {}});
-            !added) {
-            return added.error();
-        }
+        cost.lines.push_back({part.what, part.quantity, *part.price, {}});
     }
-    if (!sheet.perCall.isZero()) {
-        if (const auto added = addLine(cost, sum, {"per_call", 1, *callFee, {}}); !added) {
-            return added.error();
+    cost.lines.insert(cost.lines.end(), fees->begin(), fees->end());
+    CostSum sum;
+    for (CostLine& line : cost.lines) {
+        const Result<Money> amount = costOf(line.quantity, line.price);
+        if (!amount) {
+            return amount.error();
         }
+        line.amount = *amount;
+        sum.add(line.quantity, line.price);
     }
-    const Result<Money> total = sum.total();
-    if (!total) {
-        return total.error();
+    const Result<Money> list = sum.total();
+    const Result<Money> total = sum.totalPermille(permilleWhole - sheet.discountPermille);
+    if (!list || !total) {
+        return list ? total.error() : list.error();
     }
     cost.total = *total;
+    if (*total != *list) {
+        cost.lines.push_back(
+            {"discount", sheet.discountPermille, Price(), total->minusSaturated(*list)});
+    }
     return cost;
+}
+
+/// Null, or the window that holds at that instant.
+const TimeWindow* windowAt(const PriceSheet& sheet, TimeUs at)
+{
+    const auto found = std::find_if(sheet.windows.begin(), sheet.windows.end(),
+        [at](const TimeWindow& window) { return window.contains(at); });
+    return found != sheet.windows.end() ? &*found : nullptr;
+}
+
+std::vector<const TimeWindow*> allWindows(const PriceSheet& sheet)
+{
+    std::vector<const TimeWindow*> all{nullptr};
+    for (const TimeWindow& window : sheet.windows) {
+        all.push_back(&window);
+    }
+    return all;
+}
+
+/// Input sizes that reach every context tier an input of up to `most` can be in.
+std::vector<std::int64_t> contextCases(const PriceSheet& sheet, std::int64_t most)
+{
+    std::vector<std::int64_t> sizes{0};
+    // The count is an upper limit, so all lower tiers stay possible. ">=" because price lists
+    // differ by one token about where a tier starts.
+    const auto add = [&](const std::vector<ContextTier>& tiers) {
+        for (const ContextTier& tier : tiers) {
+            if (most >= tier.above) {
+                sizes.push_back(tier.above + 1);
+            }
+        }
+    };
+    add(sheet.contextTiers);
+    for (const auto& service : sheet.serviceTiers) {
+        add(service.second.contextTiers);
+    }
+    return sizes;
+}
+
+/// The region asked for; the dearest listed one when none is, or one we do not know.
+int dearestGeo(const PriceSheet& sheet, std::string_view geo)
+{
+    if (geo == "global") {
+        return permilleWhole;
+    }
+    if (const auto found = sheet.geoPermille.find(geo); found != sheet.geoPermille.end()) {
+        return std::max(found->second, permilleWhole);
+    }
+    int most = permilleWhole;
+    for (const auto& region : sheet.geoPermille) {
+        most = std::max(most, region.second);
+    }
+    return most;
+}
+
+struct Dearest {
+    Price input;
+    Price output;
+};
+
+Result<Dearest> dearestOf(const TokenPrices& prices, const BoundOptions& options)
+{
+    if (!prices.input || !prices.output) {
+        return noPrice(prices.input ? "output tokens" : "input tokens");
+    }
+    const auto gated = [](bool counts, const std::optional<Price>& price) {
+        return counts ? price : std::nullopt;
+    };
+    const auto in = std::max({prices.input, prices.cacheRead, prices.cacheWrite5m,
+        prices.cacheWrite1h, gated(options.audio, prices.inputAudio),
+        gated(options.audio, prices.cacheReadAudio), gated(options.images, prices.inputImage),
+        gated(options.images, prices.cacheReadImage)}); // an absent price is the smallest
+    const auto out = std::max({prices.output, prices.outputReasoning, prices.outputImage,
+        gated(options.audio, prices.outputAudio)});
+    return Dearest{*in, *out};
+}
+
+Result<Dearest> dearestPrices(
+    std::int64_t inputTokens, const PriceSheet& sheet, const BoundOptions& options)
+{
+    const std::string asked = servedTier(options.serviceTier);
+    const int geo = dearestGeo(sheet, options.geo);
+    Dearest most;
+    for (const std::int64_t size : contextCases(sheet, inputTokens)) {
+        for (const std::string_view tier : {std::string_view(), std::string_view(asked)}) {
+            for (const TimeWindow* window : allWindows(sheet)) {
+                const auto prices = effectivePrices(sheet, {size, tier, window, geo});
+                if (!prices) {
+                    return prices.error();
+                }
+                const auto dearest = dearestOf(*prices, options);
+                if (!dearest) {
+                    return dearest;
+                }
+                most.input = std::max(most.input, dearest->input);
+                most.output = std::max(most.output, dearest->output);
+            }
+        }
+    }
+    return most;
+}
+
+/// Fees and dearest prices before the discount.
+struct Undiscounted {
+    Dearest tokens;
+    CostSum fixed;
+};
+
+Result<Undiscounted> undiscounted(
+    std::int64_t inputTokens, const PriceSheet& sheet, const BoundOptions& options)
+{
+    Usage fixed;
+    fixed.webSearches = options.webSearchesMax;
+    fixed.imagesIn = options.imagesInMax;
+    fixed.imagesOut = options.imagesOutMax;
+    fixed.toolCalls = options.toolCallsMax;
+    if (inputTokens < 0 || hasNegative(fixed)) {
+        return Error(ErrorCode::InvalidArgument, "A bound needs counts that are not negative.");
+    }
+    const auto tokens = dearestPrices(inputTokens, sheet, options);
+    const auto fees = feesOf(fixed, sheet);
+    if (!tokens || !fees) {
+        return tokens ? fees.error() : tokens.error();
+    }
+    Undiscounted all{*tokens, {}};
+    for (const CostLine& fee : *fees) {
+        all.fixed.add(fee.quantity, fee.price);
+    }
+    return all;
+}
+
+Result<Price> discounted(Price price, const PriceSheet& sheet)
+{
+    const auto pico = mulDivUp(price.pico(), permilleWhole - sheet.discountPermille, permilleWhole);
+    if (!pico) {
+        return pico.error();
+    }
+    return Price::fromPico(*pico);
+}
+
+} // namespace
+
+std::string servedTier(std::string_view word)
+{
+    std::string tier(word);
+    std::transform(tier.begin(), tier.end(), tier.begin(),
+        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    for (const std::string_view prefix : {"service_tier_", "on_demand_"}) {
+        if (tier.starts_with(prefix)) {
+            tier.erase(0, prefix.size());
+        }
+    }
+    for (const std::string_view standard : {"standard", "default", "auto", "scale", "on_demand",
+             "provisioned_throughput", "unspecified", "traffic_type_unspecified"}) {
+        if (tier == standard) {
+            return {};
+        }
+    }
+    return tier;
+}
+
+bool TimeWindow::contains(TimeUs at) const
+{
+    constexpr std::int64_t minutesPerDay = 24 * 60;
+    const int offset = zone == "UTC" ? 0 : utcOffsetSeconds(at, zone);
+    const std::int64_t local = at / usPerSecond + offset;
+    const std::int64_t minute = ((local / 60) % minutesPerDay + minutesPerDay) % minutesPerDay;
+    return startMinute < endMinute ? minute >= startMinute && minute < endMinute
+                                   : minute >= startMinute || minute < endMinute;
+}
+
+Result<Cost> costOfUsage(const Usage& usage, const PriceSheet& sheet, std::optional<TimeUs> endedAt)
+{
+    if (hasNegative(usage)) {
+        return Error(ErrorCode::InvalidArgument, "A usage has a negative count.");
+    }
+    if (endedAt) {
+        return costIn(usage, sheet, windowAt(sheet, *endedAt));
+    }
+    Result<Cost> most = costIn(usage, sheet, nullptr);
+    for (const TimeWindow& window : sheet.windows) {
+        if (!most) {
+            break;
+        }
+        Result<Cost> other = costIn(usage, sheet, &window);
+        if (!other || other->total > most->total) {
+            most = std::move(other);
+        }
+    }
+    return most;
 }
 
 Result<BoundPrices> boundPrices(
     std::int64_t inputTokens, const PriceSheet& sheet, const BoundOptions& options)
 {
-    if (inputTokens < 0 || options.webSearchesMax < 0) {
-        return Error(ErrorCode::InvalidArgument, "A bound needs counts that are not negative.");
+    const auto all = undiscounted(inputTokens, sheet, options);
+    if (!all) {
+        return all.error();
     }
-    // The count is an upper limit, so the tier can only apply from here on; both sides of the
-    // threshold stay possible. ">=" because price lists differ by one token about where it starts.
-    const bool maybeLong = sheet.tierAbove > 0 && inputTokens >= sheet.tierAbove;
-    BoundPrices bound;
-    for (const bool longContext : {false, true}) {
-        for (const std::string_view tier : {std::string_view(), options.serviceTier}) {
-            if (longContext && !maybeLong) {
-                continue;
-            }
-            const auto prices = effectivePrices(sheet, longContext, tier);
-            if (!prices) {
-                return prices.error();
-            }
-            const auto most = dearestOf(*prices, sheet, options.audio);
-            if (!most) {
-                return most;
-            }
-            bound.input = std::max(bound.input, most->input);
-            bound.output = std::max(bound.output, most->output);
-        }
+    const auto input = discounted(all->tokens.input, sheet);
+    const auto output = discounted(all->tokens.output, sheet);
+    const auto fixed = all->fixed.totalPermille(permilleWhole - sheet.discountPermille);
+    if (!input || !output || !fixed) {
+        return !input ? input.error() : !output ? output.error() : fixed.error();
     }
-    CostSum fixed;
-    const Result<Price> searchFee = feePrice(sheet.perWebSearch);
-    if (!searchFee) {
-        return searchFee.error();
-    }
-    fixed.add(sheet.perCall);
-    fixed.add(options.webSearchesMax, *searchFee);
-    const Result<Money> total = fixed.total();
-    if (!total) {
-        return total.error();
-    }
-    bound.fixed = *total;
-    return bound;
+    return BoundPrices{*input, *output, *fixed};
 }
 
 Result<BoundPrices> boundPrices(std::int64_t inputTokens, const PriceSheet& sheet)
@@ -274,15 +393,14 @@ Result<BoundPrices> boundPrices(std::int64_t inputTokens, const PriceSheet& shee
 Result<Money> boundOfRequest(std::int64_t inputTokens, std::int64_t outputTokens,
     const PriceSheet& sheet, const BoundOptions& options)
 {
-    const auto prices = boundPrices(inputTokens, sheet, options);
-    if (!prices) {
-        return prices.error();
+    const auto all = undiscounted(inputTokens, sheet, options);
+    if (!all) {
+        return all.error();
     }
-    CostSum sum;
-    sum.add(inputTokens, prices->input);
-    sum.add(outputTokens, prices->output);
-    sum.add(prices->fixed);
-    return sum.total();
+    CostSum sum = all->fixed;
+    sum.add(inputTokens, all->tokens.input);
+    sum.add(outputTokens, all->tokens.output);
+    return sum.totalPermille(permilleWhole - sheet.discountPermille);
 }
 
 Result<Money> boundOfRequest(

@@ -6,6 +6,9 @@
 #include "core/catalog/price_names.h"
 #include "core/catalog/price_text.h"
 
+#include "core/base/calendar.h"
+#include "core/base/limits.h"
+
 #include <algorithm>
 #include <set>
 #include <stdexcept>
@@ -33,22 +36,24 @@ public:
         }
         return *value;
     }
-    Money money(std::string_view key)
+    std::optional<Money> money(std::string_view key) { return moneyIn(m_node, key); }
+    std::optional<Money> moneyIn(const JsonText& node, std::string_view key)
     {
-        const JsonText* text = present(m_node, key, JsonText::Kind::String);
+        const JsonText* text = present(node, key, JsonText::Kind::String);
         if (text == nullptr) {
-            return {};
+            return std::nullopt;
         }
         const Result<Money> value = Money::parse(text->text);
         if (!value || value->isNegative()) {
             fail(key, value ? "an amount is negative" : value.error().message);
-            return {};
+            return std::nullopt;
         }
         return *value;
     }
-    std::int64_t count(std::string_view key)
+    std::int64_t count(std::string_view key) { return countIn(m_node, key); }
+    std::int64_t countIn(const JsonText& node, std::string_view key)
     {
-        const JsonText* text = present(m_node, key, JsonText::Kind::Number);
+        const JsonText* text = present(node, key, JsonText::Kind::Number);
         if (text == nullptr) {
             return 0;
         }
@@ -59,6 +64,23 @@ public:
             return 0;
         }
         return *value;
+    }
+    /// The entries of a list that must be objects.
+    std::vector<const JsonText*> objects(const JsonText& node, std::string_view key)
+    {
+        std::vector<const JsonText*> out;
+        const JsonText* list = present(node, key, JsonText::Kind::Array);
+        if (list == nullptr) {
+            return out;
+        }
+        for (const auto& entry : list->members) {
+            if (!entry.second.isObject()) {
+                fail(key, "it must be a list of objects");
+                return {};
+            }
+            out.push_back(&entry.second);
+        }
+        return out;
     }
     std::string text(std::string_view key, bool required)
     {
@@ -97,8 +119,9 @@ private:
         }
         if (found->kind != kind) {
             fail(key,
-                kind == JsonText::Kind::String ? "it must be text in quotes"
-                                               : "it must be a number");
+                kind == JsonText::Kind::String      ? "it must be text in quotes"
+                    : kind == JsonText::Kind::Array ? "it must be a list"
+                                                    : "it must be a number");
             return nullptr;
         }
         return found;
@@ -108,32 +131,113 @@ private:
     std::string m_error;
 };
 
+TokenPrices readPrices(Row& row, const JsonText& node)
+{
+    TokenPrices prices;
+    for (const TokenPriceField& field : tokenPriceFields) {
+        prices.*field.member = row.priceIn(node, field.bookName);
+    }
+    // One word where both lifetimes are meant, as price pages write it.
+    if (const auto write = row.priceIn(node, "cacheWrite"); write && !prices.cacheWrite5m) {
+        prices.cacheWrite5m = write;
+    }
+    return prices;
+}
+
+/// Rows with one context tier write it beside the other prices: "tierAbove", "tierInput", ….
+void readFlatTier(Row& row, PriceSheet& sheet)
+{
+    const std::int64_t above = row.count("tierAbove");
+    if (above == 0) {
+        return;
+    }
+    ContextTier tier;
+    tier.above = above;
+    tier.prices.input = row.price("tierInput");
+    tier.prices.output = row.price("tierOutput");
+    tier.prices.cacheRead = row.price("tierCacheRead");
+    tier.prices.cacheWrite5m = row.price("tierCacheWrite");
+    tier.prices.cacheWrite1h = row.price("tierCacheWrite1h");
+    sheet.contextTiers.push_back(tier);
+}
+
+std::vector<ContextTier> readContextTiers(Row& row, const JsonText& node)
+{
+    std::vector<ContextTier> tiers;
+    for (const JsonText* entry : row.objects(node, "contextTiers")) {
+        ContextTier tier;
+        tier.above = row.countIn(*entry, "above");
+        tier.prices = readPrices(row, *entry);
+        if (tier.above <= 0 || (!tiers.empty() && tier.above <= tiers.back().above)) {
+            row.fail("contextTiers", "\"above\" must be more than 0 and ascending");
+        }
+        tiers.push_back(tier);
+    }
+    return tiers;
+}
+
+void readWindows(Row& row, const JsonText& node, PriceSheet& sheet)
+{
+    for (const JsonText* entry : row.objects(node, "windows")) {
+        TimeWindow window;
+        if (!entry->string("zone").empty()) {
+            window.zone = std::string(entry->string("zone"));
+        }
+        const auto start = minuteOfDay(entry->string("start"));
+        const auto end = minuteOfDay(entry->string("end"));
+        if (!start || !end || !isKnownZone(window.zone)) {
+            row.fail("windows", "a window needs \"start\" and \"end\" such as 16:30 and a zone");
+            return;
+        }
+        window.startMinute = *start;
+        window.endMinute = *end;
+        window.prices = readPrices(row, *entry);
+        sheet.windows.push_back(window);
+    }
+}
+
+void readFees(Row& row, const JsonText& node, PriceSheet& sheet)
+{
+    sheet.perCall = row.money("perCall").value_or(Money());
+    sheet.perImageIn = row.money("perImageIn");
+    sheet.perImageOut = row.money("perImageOut");
+    if (const auto search = row.money("perWebSearch")) {
+        sheet.perTool[std::string(toolWebSearch)] = *search;
+    }
+    if (const JsonText* tools = node.find("perTool")) {
+        for (const auto& member : tools->members) {
+            sheet.perTool[member.first] = row.moneyIn(*tools, member.first).value_or(Money());
+        }
+    }
+    if (const JsonText* regions = node.find("geoPermille")) {
+        for (const auto& member : regions->members) {
+            const std::int64_t permille = row.countIn(*regions, member.first);
+            if (permille <= 0 || permille > limits::geoPermilleMax) {
+                row.fail("geoPermille", "a region needs a factor in permille, such as 1100");
+                return;
+            }
+            sheet.geoPermille[member.first] = static_cast<int>(permille);
+        }
+    }
+}
+
 PriceSheet readSheet(Row& row, const JsonText& node)
 {
     PriceSheet sheet;
+    static_cast<TokenPrices&>(sheet) = readPrices(row, node);
     sheet.validFrom = row.date("validFrom");
-    sheet.input = row.price("input");
-    sheet.output = row.price("output");
-    sheet.cacheRead = row.price("cacheRead");
-    sheet.cacheWrite5m = row.price("cacheWrite5m");
-    sheet.cacheWrite1h = row.price("cacheWrite1h");
-    sheet.inputAudio = row.price("inputAudio");
-    sheet.outputAudio = row.price("outputAudio");
-    sheet.perCall = row.money("perCall");
-    sheet.perWebSearch = row.money("perWebSearch");
-    sheet.tierAbove = row.count("tierAbove");
-    sheet.tierInput = row.price("tierInput");
-    sheet.tierOutput = row.price("tierOutput");
-    sheet.tierCacheRead = row.price("tierCacheRead");
-    sheet.tierCacheWrite = row.price("tierCacheWrite");
-    sheet.tierCacheWrite1h = row.price("tierCacheWrite1h");
     sheet.source = row.text("source", false);
+    readFlatTier(row, sheet);
+    if (node.find("contextTiers") != nullptr) {
+        sheet.contextTiers = readContextTiers(row, node);
+    }
     if (const JsonText* services = node.find("serviceTiers")) {
         for (const auto& [name, prices] : services->members) {
-            sheet.serviceTiers[name] = {row.priceIn(prices, "input"), row.priceIn(prices, "output"),
-                row.priceIn(prices, "cacheRead"), row.priceIn(prices, "cacheWrite")};
+            sheet.serviceTiers[name] = {readPrices(row, prices), readContextTiers(row, prices)};
         }
     }
+    readWindows(row, node, sheet);
+    readFees(row, node, sheet);
     if (!sheet.input || !sheet.output) {
         row.fail("input", "input and output prices are needed");
     }

@@ -22,7 +22,7 @@ json::array linesOf(const Cost& cost)
     json::array lines;
     for (const CostLine& line : cost.lines) {
         lines.push_back(json::object{{"what", line.what}, {"quantity", line.quantity},
-            {"price_per_million", line.price.toPerMillion()},
+            {"price_per_million_usd", line.price.toPerMillion()},
             {"amount_usd", line.amount.toDecimal()}});
     }
     return lines;
@@ -56,12 +56,16 @@ Result<std::string> priceRow(std::string_view row, const PriceList& list, TimeUs
     if (!usage) {
         return usage.error();
     }
-    const PriceList::Query query{provider, model, &*usage, at};
+    const json::value* when = object.if_contains("at_us");
+    if (when != nullptr && when->is_int64()) {
+        at = when->get_int64();
+    }
+    const PriceList::Query query{provider, model, at};
     const auto sheet = list.sheetFor(query);
     if (!sheet) {
         return sheet.error();
     }
-    const auto cost = costOfUsage(*usage, *sheet);
+    const auto cost = costOfUsage(*usage, *sheet, at);
     if (!cost) {
         return cost.error();
     }

@@ -6,7 +6,9 @@
 
 #include "core/base/clock.h"
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace headgate::catalog {
@@ -19,5 +21,15 @@ namespace headgate::catalog {
 
 /// Midnight UTC of "2026-09-28".
 [[nodiscard]] std::optional<TimeUs> dateUs(std::string_view date);
+
+/// Our name for a provider that a list calls otherwise: "x-ai" is "xai", "gemini" is "google".
+[[nodiscard]] std::string canonicalProvider(std::string_view listed);
+
+/// Lists differ by one token about where a context tier starts (271,999, 272,000 or 272,001): all
+/// mean "above 272,000", which is what publishers write.
+[[nodiscard]] std::int64_t contextThreshold(std::int64_t listed);
+
+/// Minutes since midnight of "16:30", "16:30:00" or "16:30:00Z".
+[[nodiscard]] std::optional<int> minuteOfDay(std::string_view text);
 
 } // namespace headgate::catalog

@@ -177,6 +177,28 @@ Result<JsonText> parseJsonText(std::string_view json)
     }
 }
 
+std::string duplicateName(const JsonText& root)
+{
+    if (root.isObject()) {
+        std::vector<std::string_view> names;
+        names.reserve(root.members.size());
+        for (const auto& member : root.members) {
+            names.push_back(member.first);
+        }
+        std::sort(names.begin(), names.end());
+        const auto twice = std::adjacent_find(names.begin(), names.end());
+        if (twice != names.end()) {
+            return twice->empty() ? std::string("\"\"") : std::string(*twice);
+        }
+    }
+    for (const auto& member : root.members) { // as deep as the parser allows, which is not deep
+        if (std::string inner = duplicateName(member.second); !inner.empty()) {
+            return inner;
+        }
+    }
+    return {};
+}
+
 Result<std::int64_t> scaledDecimalUp(std::string_view decimal, int scale)
 {
     const Result<Digits> split = splitDecimal(decimal);

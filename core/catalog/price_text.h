@@ -35,6 +35,9 @@ struct JsonText {
 /// Errors: malformed JSON, deeper than limits::jsonDepthMax.
 [[nodiscard]] Result<JsonText> parseJsonText(std::string_view json);
 
+/// A name that one object has twice, empty when there is none: readers differ about which counts.
+[[nodiscard]] std::string duplicateName(const JsonText& root);
+
 /// decimal × 10^scale as a whole number, rounded **up** when digits remain: a price that a list
 /// wrote as 2.9999999999999997e-06 is never made cheaper. Negative and malformed are errors.
 [[nodiscard]] Result<std::int64_t> scaledDecimalUp(std::string_view decimal, int scale);

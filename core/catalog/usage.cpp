@@ -64,7 +64,6 @@ public:
     }
     [[nodiscard]] const std::string& badKey() const { return m_badKey; }
 
-private:
     std::int64_t count(const json::object& object, std::string_view key)
     {
         const json::value* value = object.if_contains({key.data(), key.size()});
@@ -82,6 +81,7 @@ private:
         return number;
     }
 
+private:
     const json::object& m_object;
     std::string m_badKey;
 };
@@ -102,8 +102,12 @@ void clampParts(Usage& usage)
         part = std::min(part, whole);
     };
     clamp(usage.reasoning, usage.output);
+    clamp(usage.cacheReadAudio, usage.cacheRead);
+    clamp(usage.cacheReadImage, usage.cacheRead - usage.cacheReadAudio);
     clamp(usage.inputAudio, usage.inputUncached);
+    clamp(usage.inputImage, usage.inputUncached - usage.inputAudio);
     clamp(usage.outputAudio, usage.output);
+    clamp(usage.outputImage, usage.output - usage.outputAudio);
 }
 
 /// Some OpenAI-like providers leave reasoning out of the completion count; their total tells.
@@ -112,6 +116,42 @@ void addReasoningOutside(Usage& usage, std::int64_t input, std::int64_t total)
     if (usage.reasoning > 0 && total == input + usage.output + usage.reasoning) {
         usage.output += usage.reasoning;
     }
+}
+
+/// Audio and image tokens, all of the input until the cached part is taken out.
+void readModalities(
+    Usage& usage, Reader& reader, std::string_view inputDetails, std::string_view outputDetails)
+{
+    usage.inputAudio = reader.count(inputDetails, "audio_tokens");
+    usage.inputImage = reader.count(inputDetails, "image_tokens");
+    usage.outputAudio = reader.count(outputDetails, "audio_tokens");
+    usage.outputImage = reader.count(outputDetails, "image_tokens");
+    if (const auto* details = reader.object(inputDetails)) {
+        const auto cached = details->if_contains("cached_tokens_details");
+        if (const auto* parts = cached != nullptr ? cached->if_object() : nullptr) {
+            usage.cacheReadAudio = std::min(reader.count(*parts, "audio_tokens"), usage.inputAudio);
+            usage.cacheReadImage = std::min(reader.count(*parts, "image_tokens"), usage.inputImage);
+            usage.inputAudio -= usage.cacheReadAudio;
+            usage.inputImage -= usage.cacheReadImage;
+        }
+    }
+}
+
+/// Providers that do not split the cached part name modalities of the whole input: what does not
+/// fit beside the cached tokens was among them, which is no contradiction.
+void keepModalitiesInside(Usage& usage)
+{
+    const auto move = [](std::int64_t& part, std::int64_t& cachedPart, std::int64_t room,
+                          std::int64_t cachedRoom) {
+        const std::int64_t over = std::clamp<std::int64_t>(part - room, 0, cachedRoom);
+        part -= over;
+        cachedPart += over;
+    };
+    move(usage.inputAudio, usage.cacheReadAudio, usage.inputUncached,
+        std::max<std::int64_t>(0, usage.cacheRead - usage.cacheReadAudio - usage.cacheReadImage));
+    move(usage.inputImage, usage.cacheReadImage,
+        std::max<std::int64_t>(0, usage.inputUncached - usage.inputAudio),
+        std::max<std::int64_t>(0, usage.cacheRead - usage.cacheReadAudio - usage.cacheReadImage));
 }
 
 Result<Usage> openAiUsage(Reader& reader, bool responses, bool embeddings)
@@ -133,14 +173,14 @@ Result<Usage> openAiUsage(Reader& reader, bool responses, bool embeddings)
         usage.output = total - input;
     }
     usage.reasoning = reader.count(outputDetails, "reasoning_tokens");
-    usage.inputAudio = reader.count(inputDetails, "audio_tokens");
-    usage.outputAudio = reader.count(outputDetails, "audio_tokens");
+    readModalities(usage, reader, inputDetails, outputDetails);
     // DeepSeek and Moonshot put the cached part beside the totals.
     const std::int64_t read = std::max({reader.count(inputDetails, "cached_tokens"),
         reader.count("prompt_cache_hit_tokens"), reader.count("cached_tokens")});
     splitInput(usage, input, read, reader.count(inputDetails, "cache_write_tokens"));
     addReasoningOutside(usage, input, total);
-    usage.serviceTier = reader.text("service_tier");
+    keepModalitiesInside(usage);
+    usage.serviceTier = servedTier(reader.text("service_tier"));
     return usage;
 }
 
@@ -161,7 +201,15 @@ Usage anthropicUsage(Reader& reader)
     }
     usage.reasoning = reader.count("output_tokens_details", "thinking_tokens");
     usage.webSearches = reader.count("server_tool_use", "web_search_requests");
-    usage.serviceTier = reader.text("speed") == "fast" ? "fast" : reader.text("service_tier");
+    if (const std::int64_t runs = reader.count("server_tool_use", "code_execution_requests")) {
+        usage.toolCalls[std::string(toolCodeExecution)] = runs;
+    }
+    usage.serviceTier
+        = reader.text("speed") == "fast" ? "fast" : servedTier(reader.text("service_tier"));
+    usage.geo = reader.text("inference_geo");
+    if (usage.geo == "global" || usage.geo == "not_available") {
+        usage.geo.clear();
+    }
     return usage;
 }
 
@@ -172,11 +220,25 @@ Usage geminiUsage(Reader& reader)
         = reader.count("promptTokenCount") + reader.count("toolUsePromptTokenCount");
     usage.reasoning = reader.count("thoughtsTokenCount");
     usage.output = reader.count("candidatesTokenCount") + usage.reasoning;
-    usage.inputAudio = reader.modality("promptTokensDetails", "AUDIO")
-        + reader.modality("toolUsePromptTokensDetails", "AUDIO");
-    usage.outputAudio = reader.modality("candidatesTokensDetails", "AUDIO");
     splitInput(usage, input, reader.count("cachedContentTokenCount"), 0);
-    usage.serviceTier = reader.text("serviceTier");
+    const auto inputOf = [&](std::string_view modality) {
+        return reader.modality("promptTokensDetails", modality)
+            + reader.modality("toolUsePromptTokensDetails", modality);
+    };
+    const auto cachedOf = [&](std::string_view modality, std::int64_t whole) {
+        return std::min(reader.modality("cacheTokensDetails", modality), whole);
+    };
+    usage.inputAudio = inputOf("AUDIO");
+    usage.inputImage = inputOf("IMAGE");
+    usage.cacheReadAudio = cachedOf("AUDIO", usage.inputAudio);
+    usage.cacheReadImage = cachedOf("IMAGE", usage.inputImage);
+    usage.inputAudio -= usage.cacheReadAudio;
+    usage.inputImage -= usage.cacheReadImage;
+    usage.outputAudio = reader.modality("candidatesTokensDetails", "AUDIO");
+    usage.outputImage = reader.modality("candidatesTokensDetails", "IMAGE");
+    keepModalitiesInside(usage);
+    const std::string tier = servedTier(reader.text("serviceTier"));
+    usage.serviceTier = tier.empty() ? servedTier(reader.text("trafficType")) : tier;
     return usage;
 }
 

@@ -14,14 +14,8 @@ namespace json = boost::json;
 namespace {
 
 /// Raised when a field changes its meaning; a body of a later format is refused.
-constexpr std::int64_t formatKnown = 1;
-
-void put(json::object& out, const char* name, const std::optional<Price>& price)
-{
-    if (price) {
-        out[name] = price->pico();
-    }
-}
+/// 2: prices have several context tiers, time windows and fees that format 1 would leave out.
+constexpr std::int64_t formatKnown = 2;
 
 json::array texts(const std::vector<std::string>& list)
 {
@@ -52,7 +46,7 @@ json::object toJson(const catalog::Provider& provider)
         {"idle_timeout_ms", provider.idleTimeoutMs}, {"inject_usage", provider.injectUsage},
         {"ceiling_field", provider.ceilingField}, {"serves_responses", provider.servesResponses},
         {"proxy", provider.proxy}, {"has_proxy_auth", provider.hasProxyAuth},
-        {"ca_file", provider.caFile}};
+        {"ca_file", provider.caFile}, {"discount_permille", provider.discountPermille}};
 }
 
 /// What earlier versions did not store is what they did.
@@ -105,47 +99,8 @@ catalog::Provider readProvider(JsonFields& fields)
     fields.read("idle_timeout_ms", provider.idleTimeoutMs);
     fields.read("inject_usage", provider.injectUsage);
     readNewerFields(fields, provider);
+    fields.read("discount_permille", provider.discountPermille);
     return provider;
-}
-
-void readServiceTiers(JsonFields& fields, catalog::PriceSheet& sheet)
-{
-    fields.object("service_tiers", [&sheet](JsonFields& tiers) {
-        for (const auto& member : tiers.raw()) {
-            const std::string name(member.key());
-            tiers.object(name.c_str(), [&](JsonFields& one) {
-                catalog::PriceSheet::ServiceTier tier;
-                one.read("input_pico", tier.input);
-                one.read("output_pico", tier.output);
-                one.read("cache_read_pico", tier.cacheRead);
-                one.read("cache_write_pico", tier.cacheWrite);
-                sheet.serviceTiers[name] = tier;
-            });
-        }
-    });
-}
-
-catalog::PriceSheet readSheet(JsonFields& fields)
-{
-    catalog::PriceSheet sheet;
-    fields.read("valid_from_us", sheet.validFrom);
-    fields.read("per_call_nano", sheet.perCall);
-    fields.read("per_web_search_nano", sheet.perWebSearch);
-    fields.read("tier_above", sheet.tierAbove);
-    fields.read("source", sheet.source);
-    fields.read("input_pico", sheet.input);
-    fields.read("output_pico", sheet.output);
-    fields.read("cache_read_pico", sheet.cacheRead);
-    fields.read("cache_write_5m_pico", sheet.cacheWrite5m);
-    fields.read("cache_write_1h_pico", sheet.cacheWrite1h);
-    fields.read("input_audio_pico", sheet.inputAudio);
-    fields.read("output_audio_pico", sheet.outputAudio);
-    fields.read("tier_input_pico", sheet.tierInput);
-    fields.read("tier_output_pico", sheet.tierOutput);
-    fields.read("tier_cache_read_pico", sheet.tierCacheRead);
-    fields.read("tier_cache_write_pico", sheet.tierCacheWrite);
-    readServiceTiers(fields, sheet);
-    return sheet;
 }
 
 json::object toJson(const catalog::Model& model)
@@ -188,8 +143,8 @@ catalog::Model readModel(JsonFields& fields)
         can.read("reasoning", model.can.reasoning);
         can.read("logprobs", model.can.logprobs);
     });
-    fields.eachObject(
-        "prices", [&model](JsonFields& sheet) { model.prices.push_back(readSheet(sheet)); });
+    fields.eachObject("prices",
+        [&model](JsonFields& sheet) { model.prices.push_back(priceSheetFromJson(sheet)); });
     fields.read("fallbacks", model.fallbacks);
     return model;
 }
@@ -310,46 +265,6 @@ void readPolicy(JsonFields& fields, Config& config)
 }
 
 } // namespace
-
-json::object priceSheetToJson(const catalog::PriceSheet& sheet)
-{
-    json::object out{{"valid_from_us", sheet.validFrom}, {"per_call_nano", sheet.perCall.nano()},
-        {"per_web_search_nano", sheet.perWebSearch.nano()}, {"tier_above", sheet.tierAbove},
-        {"source", sheet.source}};
-    put(out, "input_pico", sheet.input);
-    put(out, "output_pico", sheet.output);
-    put(out, "cache_read_pico", sheet.cacheRead);
-    put(out, "cache_write_5m_pico", sheet.cacheWrite5m);
-    put(out, "cache_write_1h_pico", sheet.cacheWrite1h);
-    put(out, "input_audio_pico", sheet.inputAudio);
-    put(out, "output_audio_pico", sheet.outputAudio);
-    put(out, "tier_input_pico", sheet.tierInput);
-    put(out, "tier_output_pico", sheet.tierOutput);
-    put(out, "tier_cache_read_pico", sheet.tierCacheRead);
-    put(out, "tier_cache_write_pico", sheet.tierCacheWrite);
-    json::object tiers;
-    for (const auto& [name, tier] : sheet.serviceTiers) {
-        json::object one;
-        put(one, "input_pico", tier.input);
-        put(one, "output_pico", tier.output);
-        put(one, "cache_read_pico", tier.cacheRead);
-        put(one, "cache_write_pico", tier.cacheWrite);
-        tiers[name] = std::move(one);
-    }
-    if (!tiers.empty()) {
-        out["service_tiers"] = std::move(tiers);
-    }
-    return out;
-}
-
-bool samePrices(const catalog::PriceSheet& a, const catalog::PriceSheet& b)
-{
-    auto left = priceSheetToJson(a);
-    auto right = priceSheetToJson(b);
-    left.erase("source");
-    right.erase("source");
-    return left == right;
-}
 
 std::string configToJson(const Config& config)
 {

@@ -76,6 +76,14 @@ public:
         read(name, nano);
         out = Money::fromNano(nano);
     }
+    void read(const char* name, std::optional<Money>& out)
+    {
+        if (find(name) != nullptr) {
+            Money amount;
+            read(name, amount);
+            out = amount;
+        }
+    }
     void read(const char* name, std::optional<Price>& out)
     {
         if (find(name) != nullptr) {

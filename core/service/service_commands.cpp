@@ -76,6 +76,7 @@ std::shared_ptr<const proxy::ProxyConfig> Service::Impl::proxyConfig(const Confi
     out->revision = from.revision;
     out->catalog.providers = from.providers;
     out->catalog.models = from.models;
+    out->catalog.applyDiscounts();
     out->policy = from.policy;
     out->org = from.settings.org;
     out->paused = from.paused;
@@ -487,7 +488,8 @@ Result<DryRun> Service::dryRun(const std::string& body, const ledger::Identity& 
     }
     DryRun out;
     out.facts = routing::extractFacts(*request, {});
-    const catalog::Catalog all{config->providers, config->models};
+    catalog::Catalog all{config->providers, config->models};
+    all.applyDiscounts();
     routing::PlanInput input;
     input.facts = &out.facts;
     input.catalog = &all;

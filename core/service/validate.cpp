@@ -87,19 +87,68 @@ bool isForbiddenHost(const std::string& host)
         || host == "fd00:ec2::254";
 }
 
+Result<void> checkFees(const catalog::PriceSheet& sheet, const std::string& model)
+{
+    const auto isNegative
+        = [](const std::optional<Money>& fee) { return fee && fee->isNegative(); };
+    const bool badTool = std::any_of(sheet.perTool.begin(), sheet.perTool.end(),
+        [](const auto& tool) { return tool.second.isNegative(); });
+    if (sheet.validFrom < 0 || sheet.perCall.isNegative() || badTool || isNegative(sheet.perImageIn)
+        || isNegative(sheet.perImageOut)) {
+        return invalid("The price of " + model + " has a negative part.", "Use 0 or more.");
+    }
+    for (const auto& region : sheet.geoPermille) {
+        if (region.second <= 0 || region.second > limits::geoPermilleMax) {
+            return invalid(
+                "The factor for region \"" + region.first + "\" of " + model + " is wrong.",
+                "Give it in permille: 1100 is ten percent more.");
+        }
+    }
+    return {};
+}
+
+Result<void> checkContextTiers(
+    const std::vector<catalog::ContextTier>& tiers, const std::string& model)
+{
+    std::int64_t above = 0;
+    for (const auto& tier : tiers) {
+        if (tier.above <= above) {
+            return invalid("The long-context prices of " + model + " are out of order.",
+                "Give each a threshold above the one before.");
+        }
+        if (!tier.prices.input || !tier.prices.output) {
+            return invalid("The long-context price of " + model + " is incomplete.",
+                "Give its input and output price.");
+        }
+        above = tier.above;
+    }
+    return {};
+}
+
 Result<void> checkSheet(const catalog::PriceSheet& sheet, const std::string& model)
 {
     if (!sheet.input || !sheet.output) {
         return invalid("The price of " + model + " needs an input and an output price.",
             "Give both in dollars per million tokens; 0 for a free model.");
     }
-    if (sheet.validFrom < 0 || sheet.perCall.isNegative() || sheet.perWebSearch.isNegative()
-        || sheet.tierAbove < 0) {
-        return invalid("The price of " + model + " has a negative part.", "Use 0 or more.");
+    if (auto done = checkFees(sheet, model); !done) {
+        return done;
     }
-    if (sheet.tierAbove > 0 && (!sheet.tierInput || !sheet.tierOutput)) {
-        return invalid("The long-context price of " + model + " is incomplete.",
-            "Give its input and output price.");
+    if (auto done = checkContextTiers(sheet.contextTiers, model); !done) {
+        return done;
+    }
+    for (const auto& service : sheet.serviceTiers) {
+        if (auto done = checkContextTiers(service.second.contextTiers, model); !done) {
+            return done;
+        }
+    }
+    constexpr int minutesPerDay = 24 * 60;
+    for (const auto& window : sheet.windows) {
+        if (window.startMinute < 0 || window.startMinute >= minutesPerDay || window.endMinute < 0
+            || window.endMinute > minutesPerDay || !isKnownZone(window.zone)) {
+            return invalid("A time window of " + model + " is wrong.",
+                "Give its start and end as times of day and an IANA zone.");
+        }
     }
     return {};
 }

@@ -233,15 +233,18 @@ private Q_SLOTS:
             {"id":"a","match":{"or":[{"equals":"a"},{"and":[{"starts_with":"a-"},{"regex":"[0-9]$"}]}]},
              "prices":[{"prices":{"input_mtok":1,"output_mtok":1}},
                {"constraint":{"type":"start_date","start_date":"2026-03-01"},
-                "prices":{"input_mtok":{"base":2,"tiers":[{"start":100,"price":4},{"start":200,"price":8}]},"output_mtok":2}},
+                "prices":{"input_mtok":{"base":2,"tiers":[{"start":100,"price":4},{"start":1999,"price":8}]},"output_mtok":2}},
                {"constraint":{"type":"time_of_date","start_time":"16:30:00Z","end_time":"00:30:00Z"},
                 "prices":{"input_mtok":0.5,"output_mtok":0.5}}]}]}])")
                               .value();
         Usage usage = someUsage();
         const auto inputPrice = [&](const char* model, TimeUs at) {
-            const auto sheet = list.sheetFor({"xai", model, &usage, at});
-            return sheet ? sheet.value().input.value_or(Price()).toPerMillion()
-                         : std::string("none");
+            const auto sheet = list.sheetFor({"xai", model, at});
+            if (!sheet) {
+                return std::string("none");
+            }
+            const Cost cost = costOfUsage(usage, *sheet, at).value();
+            return cost.lines.at(0).price.toPerMillion();
         };
         const TimeUs before = *dateUs("2026-02-01") + 12 * usPerHour;
         const TimeUs after = *dateUs("2026-03-01") + 12 * usPerHour;
@@ -256,7 +259,9 @@ private Q_SLOTS:
         QCOMPARE(inputPrice("a", after), std::string("2.00")); // the step starts above its start
         usage.inputUncached = 101;
         QCOMPARE(inputPrice("a", after), std::string("4.00"));
-        usage.inputUncached = 201;
+        usage.inputUncached = 2'000; // a start of 1,999 means above 2,000
+        QCOMPARE(inputPrice("a", after), std::string("4.00"));
+        usage.inputUncached = 2'001;
         QCOMPARE(inputPrice("a", after), std::string("8.00"));
     }
 
@@ -270,19 +275,25 @@ private Q_SLOTS:
             "provider":{"body":{"service_tier":"priority"}}}}}}}}})")
                   .value();
         QCOMPARE(dev.format(), PriceList::Format::ModelsDev);
-        const PriceSheet sheet = dev.sheetFor({"openai", "gpt-9-2026-01-01", &usage, 0}).value();
+        const PriceSheet sheet = dev.sheetFor({"openai", "gpt-9-2026-01-01", 0}).value();
         QCOMPARE(sheet.output->toPerMillion(), std::string("15.00"));
-        QCOMPARE(sheet.serviceTiers.at("priority").input->toPerMillion(), std::string("5.00"));
+        QCOMPARE(
+            sheet.serviceTiers.at("priority").prices.input->toPerMillion(), std::string("5.00"));
         const auto lite = PriceList::parse(R"({"sample_spec":{"litellm_provider":"x"},
             "gemini/g":{"input_cost_per_token":3e-07,"input_cost_per_token_above_200k_tokens":6e-07,
             "output_cost_per_token":2.5e-06,"litellm_provider":"gemini"}})")
                               .value();
         QCOMPARE(lite.format(), PriceList::Format::LiteLlm);
-        QCOMPARE(lite.sheetFor({"google", "g", &usage, 0}).value().input->toPerMillion(),
-            std::string("0.30"));
+        QCOMPARE(
+            lite.sheetFor({"google", "g", 0}).value().input->toPerMillion(), std::string("0.30"));
+        const auto price = [&] {
+            const PriceSheet google = lite.sheetFor({"google", "g", 0}).value();
+            return costOfUsage(usage, google).value().lines.at(0).price.toPerMillion();
+        };
+        usage.inputUncached = 200'000;
+        QCOMPARE(price(), std::string("0.30"));
         usage.inputUncached = 200'001;
-        QCOMPARE(lite.sheetFor({"google", "g", &usage, 0}).value().input->toPerMillion(),
-            std::string("0.60"));
+        QCOMPARE(price(), std::string("0.60"));
     }
 
     void aPricedRowExplainsItself()
@@ -294,8 +305,8 @@ private Q_SLOTS:
         QCOMPARE(line.value(),
             std::string(
                 R"({"id":"r1","cost_usd":"0.00021","lines":[)"
-                R"({"what":"input","quantity":1000,"price_per_million":"0.15","amount_usd":"0.00015"},)"
-                R"({"what":"output","quantity":100,"price_per_million":"0.60","amount_usd":"0.00006"}]})"));
+                R"({"what":"input","quantity":1000,"price_per_million_usd":"0.15","amount_usd":"0.00015"},)"
+                R"({"what":"output","quantity":100,"price_per_million_usd":"0.60","amount_usd":"0.00006"}]})"));
     }
 };
 

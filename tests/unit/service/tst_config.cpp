@@ -128,7 +128,7 @@ private Q_SLOTS:
 
     void newerFormatIsRefused()
     {
-        const auto config = configFromJson("{\"format\":2}");
+        const auto config = configFromJson("{\"format\":3}");
         QVERIFY(!config);
         QCOMPARE(config.error().code, ErrorCode::TooNew);
     }
