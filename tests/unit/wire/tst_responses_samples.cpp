@@ -32,12 +32,12 @@ std::string contentOf(const QString& path)
 }
 
 /// Every file of the captured responses cases with this end of its name.
-QStringList samples(const QString& pattern)
+QStringList samples(const QString& pattern, const QString& dialect = QStringLiteral("responses"))
 {
     QStringList out;
     const QDir root(shared() + QStringLiteral("/data/wire-samples"));
     for (const QString& name : root.entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
-        const QDir folder(root.filePath(name + QStringLiteral("/responses")));
+        const QDir folder(root.filePath(name + QStringLiteral("/") + dialect));
         for (const QString& file : folder.entryList({pattern}, QDir::Files)) {
             out << folder.filePath(file);
         }
@@ -64,16 +64,18 @@ std::string streamOf(const QString& path)
     for (const json::value& event : events.is_array() ? events.get_array() : json::array()) {
         const json::object* object = event.if_object();
         const std::string type(object != nullptr ? dom::stringAt(*object, "type") : "");
-        if (!type.empty()) {
-            out += "event: " + type + "\ndata: " + json::serialize(event) + "\n\n";
-        }
+        out += type.empty() ? "" : "event: " + type + "\n";
+        out += "data: " + json::serialize(event) + "\n\n";
+    }
+    if (path.contains(QStringLiteral("/chat-completions/"))) {
+        out += "data: [DONE]\n\n";
     }
     return out;
 }
 
-Answer answerOf(const std::string& stream, std::size_t slice)
+Answer answerOf(const std::string& stream, std::size_t slice, Dialect dialect = Dialect::Responses)
 {
-    const std::unique_ptr<EventReader> reader = codec().eventReader();
+    const std::unique_ptr<EventReader> reader = codecOf(dialect).eventReader();
     AnswerBuilder builder;
     StreamSplitter splitter(StreamSplitter::Framing::Sse);
     for (std::size_t at = 0; at < stream.size(); at += slice) {
@@ -87,7 +89,37 @@ Answer answerOf(const std::string& stream, std::size_t slice)
             }
         }
     }
+    std::vector<AnswerEvent> last;
+    reader->finish(last);
+    for (const AnswerEvent& each : last) {
+        builder.add(each);
+    }
     return builder.take();
+}
+
+/// What two dialects must agree on: all text, the calls, how it ended.
+std::string meaningOf(const Answer& answer)
+{
+    std::string text;
+    std::string calls;
+    if (answer.choices.empty()) {
+        return answer.error;
+    }
+    for (const Part& part : answer.choices.front().parts) {
+        if (part.kind == Part::Kind::Text || part.kind == Part::Kind::Refusal) {
+            text += part.text;
+        } else if (part.kind == Part::Kind::ToolCall) {
+            // Free text goes inside {"input": …} where the other dialect has no custom tools.
+            const Result<json::value> arguments = dom::parse(part.arguments, "The arguments");
+            const json::value said = arguments && arguments->is_object()
+                ? *arguments
+                : json::value(json::object{{"input", part.arguments}});
+            calls += "|" + part.name + "(" + json::serialize(said) + ")";
+        }
+    }
+    const StopReason stop = answer.choices.front().stop;
+    return text + calls + "|"
+        + stopReasonName(stop == StopReason::StopSequence ? StopReason::End : stop);
 }
 
 /// The encrypted content is sealed anew each time it is sent.
@@ -170,6 +202,10 @@ private Q_SLOTS:
     void streamsAgreeWithTheirEnd();
     void streamsAreWrittenAgain();
     void answersAreWrittenAgain();
+    void streamsOfOthers_data();
+    void streamsOfOthers();
+    void toOthersAndBack_data();
+    void toOthersAndBack();
     void clientsAreUnderstood_data();
     void clientsAreUnderstood();
     void codexToOthers();
@@ -267,6 +303,90 @@ void TestResponsesSamples::answersAreWrittenAgain()
         QVERIFY2(again, file.toUtf8());
         const QString difference = differenceOf(*again, *answer);
         QVERIFY2(difference.isEmpty(), (file + QStringLiteral(": ") + difference).toUtf8());
+    }
+}
+
+void TestResponsesSamples::streamsOfOthers_data()
+{
+    QTest::addColumn<QString>("folder");
+    QTest::addColumn<int>("dialect");
+    QTest::newRow("chat") << "chat-completions" << static_cast<int>(Dialect::Chat);
+    QTest::newRow("anthropic") << "anthropic" << static_cast<int>(Dialect::Anthropic);
+    QTest::newRow("google") << "google" << static_cast<int>(Dialect::Gemini);
+}
+
+/// What the captured streams of other dialects say, said as responses streams.
+void TestResponsesSamples::streamsOfOthers()
+{
+    QFETCH(QString, folder);
+    QFETCH(int, dialect);
+    const auto upstream = static_cast<Dialect>(dialect);
+    const QStringList files = samples(QStringLiteral("*streaming.json"), folder);
+    if (files.isEmpty()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    for (const QString& file : files) {
+        const std::string stream = streamOf(file);
+        const Answer whole = answerOf(stream, 4096, upstream);
+        RelayOptions options;
+        options.upstream = upstream;
+        options.client = Dialect::Responses;
+        options.context.model = "named";
+        options.context.id = "d1";
+        StreamRelay relay(options);
+        std::string out;
+        QVERIFY2(relay.feed(stream, out), file.toUtf8());
+        relay.finish(out);
+        const Answer again = answerOf(out, 4096);
+        QVERIFY2(meaningOf(again) == meaningOf(whole),
+            (file + QStringLiteral(": ") + QString::fromStdString(meaningOf(again))
+                + QStringLiteral(" / ") + QString::fromStdString(meaningOf(whole)))
+                .toUtf8());
+        QCOMPARE(again.usage.has_value(), true);
+        if (whole.usage) {
+            QCOMPARE(again.usage->inputTotal(), whole.usage->inputTotal());
+            QCOMPARE(again.usage->output, whole.usage->output);
+        }
+    }
+}
+
+void TestResponsesSamples::toOthersAndBack_data()
+{
+    streamsOfOthers_data();
+}
+
+/// Answers of this dialect as the clients of others get them.
+void TestResponsesSamples::toOthersAndBack()
+{
+    QFETCH(int, dialect);
+    const Codec& other = codecOf(static_cast<Dialect>(dialect));
+    const QStringList files = samples(QStringLiteral("*streaming.json"));
+    if (files.isEmpty()) {
+        QSKIP("The captured wire samples (../shared) are not here.");
+    }
+    for (const QString& file : files) {
+        const std::string stream = streamOf(file);
+        const Answer whole = answerOf(stream, 4096);
+        if (whole.choices.empty()) {
+            continue;
+        }
+        RelayOptions options;
+        options.upstream = Dialect::Responses;
+        options.client = other.dialect();
+        options.context.model = "named";
+        options.context.id = "d1";
+        StreamRelay relay(options);
+        std::string out;
+        QVERIFY2(relay.feed(stream, out), file.toUtf8());
+        relay.finish(out);
+        const Answer again = answerOf(out, 4096, other.dialect());
+        QVERIFY2(meaningOf(again) == meaningOf(whole),
+            (file + QStringLiteral(": ") + QString::fromStdString(meaningOf(again))
+                + QStringLiteral(" / ") + QString::fromStdString(meaningOf(whole)))
+                .toUtf8());
+        QVERIFY2(again.usage, file.toUtf8());
+        QCOMPARE(again.usage->inputTotal(), whole.usage->inputTotal());
+        QCOMPARE(again.usage->output, whole.usage->output);
     }
 }
 
