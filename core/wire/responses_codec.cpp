@@ -46,6 +46,9 @@ public:
         if (edits.outputCeiling) {
             fields.push_back({"max_output_tokens", std::to_string(*edits.outputCeiling)});
         }
+        if (std::optional<std::string> input = responses::withoutSealed(body)) {
+            fields.push_back({"input", std::move(*input)});
+        }
         return editBody(body, fields);
     }
     [[nodiscard]] Result<Conversation> readRequest(

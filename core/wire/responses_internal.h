@@ -34,6 +34,8 @@ inline constexpr std::string_view contentNote = "@content";
 inline constexpr std::string_view stringNote = "@string";
 /// The content type where it is not the usual one of the role.
 inline constexpr std::string_view typeNote = "@type";
+/// On thinking that is no item of its own but the signature of the call before it (Gemini).
+inline constexpr std::string_view callNote = "@call";
 /// On a tool: the namespace object it stood in, without its tools.
 inline constexpr std::string_view namespaceNote = "@namespace";
 /// The name as the client wrote it, where a namespace made another one necessary.
@@ -85,6 +87,7 @@ using ToolNames = std::map<std::pair<std::string, std::string>, std::string>;
 /// reasoning back (Codex) keeps a conversation with another dialect's model whole.
 [[nodiscard]] std::string sealedSignature(const Part& part);
 void unsealSignature(Part& part);
+[[nodiscard]] bool isSealed(std::string_view encryptedContent);
 
 // --- tools
 [[nodiscard]] std::vector<Tool> readTools(const json::array& tools, ToolNames& names);
@@ -101,6 +104,9 @@ void unsealSignature(Part& part);
 // --- requests
 [[nodiscard]] Result<RequestView> readView(std::string_view body);
 [[nodiscard]] Result<Conversation> readRequest(std::string_view body);
+/// The input without reasoning that another provider signed, which this one would refuse; absent
+/// when there is none, which is nearly always.
+[[nodiscard]] std::optional<std::string> withoutSealed(std::string_view body);
 [[nodiscard]] Result<std::string> writeRequest(
     const Conversation& conversation, const WriteOptions& options, Losses& losses);
 

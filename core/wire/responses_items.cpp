@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view sealPrefix = "headgate.";
 constexpr std::string_view redactedSeal = "redacted.";
+constexpr std::string_view callSeal = "call.";
 
 bool isText(std::string_view type)
 {
@@ -219,19 +220,19 @@ json::value audioContent(const Part& part)
 
 json::value reasoningItem(const Part& part, Losses& losses)
 {
-    json::object out;
-    out["type"] = "reasoning";
     const json::object* own = nativeOf(part.native);
+    if (!part.signature.empty() && part.signedBy != Dialect::Responses) {
+        losses.emplace_back("Thinking signed by another provider is not sent to responses.");
+        return nullptr;
+    }
     if (own == nullptr && part.signature.empty()) {
         if (!part.text.empty()) {
-            losses.emplace_back("Thinking without a signature is not sent back to responses.");
+            losses.emplace_back("Thinking without a signature is not sent to responses.");
         }
         return nullptr;
     }
-    if (own == nullptr && part.signedBy != Dialect::Responses) {
-        losses.emplace_back("Thinking signed by another provider is not sent back to responses.");
-        return nullptr;
-    }
+    json::object out;
+    out["type"] = "reasoning";
     if (own != nullptr) {
         addMissing(out, *own);
     } else {
@@ -242,7 +243,7 @@ json::value reasoningItem(const Part& part, Losses& losses)
         out["summary"] = std::move(summary);
     }
     if (!part.signature.empty()) {
-        out["encrypted_content"] = sealedSignature(part);
+        out["encrypted_content"] = part.signature;
     }
     return out;
 }
@@ -600,19 +601,29 @@ json::array itemsOf(const std::vector<Part>& parts, Losses& losses)
     return out;
 }
 
+bool isSealed(std::string_view encryptedContent)
+{
+    return encryptedContent.starts_with(sealPrefix);
+}
+
 std::string sealedSignature(const Part& part)
 {
     if (part.signedBy == Dialect::Responses) {
         return part.signature;
     }
-    return std::string(sealPrefix) + dialectName(part.signedBy) + "."
-        + (part.redacted ? std::string(redactedSeal) : std::string()) + part.signature;
+    std::string out = std::string(sealPrefix) + dialectName(part.signedBy) + ".";
+    if (part.kind == Part::Kind::ToolCall) {
+        out += callSeal;
+    } else if (part.redacted) {
+        out += redactedSeal;
+    }
+    return out + part.signature;
 }
 
 void unsealSignature(Part& part)
 {
     std::string_view text = part.signature;
-    if (!text.starts_with(sealPrefix)) {
+    if (!isSealed(text)) {
         return;
     }
     text.remove_prefix(sealPrefix.size());
@@ -623,9 +634,14 @@ void unsealSignature(Part& part)
         return;
     }
     text.remove_prefix(dot + 1);
-    part.redacted = text.starts_with(redactedSeal);
-    if (part.redacted) {
-        text.remove_prefix(redactedSeal.size());
+    const auto take = [&text](std::string_view seal) {
+        const bool is = text.starts_with(seal);
+        text.remove_prefix(is ? seal.size() : 0);
+        return is;
+    };
+    part.redacted = take(redactedSeal);
+    if (!part.redacted && take(callSeal)) {
+        note(part, callNote, true);
     }
     part.signedBy = *by;
     part.signature = std::string(text);

@@ -125,4 +125,24 @@ Result<RequestView> readView(std::string_view body)
     return view;
 }
 
+std::optional<std::string> withoutSealed(std::string_view body)
+{
+    if (body.find("\"headgate.") == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const Result<json::object> root = parseObject(body, "The body");
+    const json::array* input = root ? arrayAt(*root, "input") : nullptr;
+    if (input == nullptr) {
+        return std::nullopt;
+    }
+    json::array kept;
+    for (const json::value& entry : *input) {
+        const json::object* item = entry.if_object();
+        if (item == nullptr || !isSealed(dom::stringAt(*item, "encrypted_content"))) {
+            kept.push_back(entry);
+        }
+    }
+    return kept.size() == input->size() ? std::nullopt : std::optional(dom::write(kept));
+}
+
 } // namespace headgate::wire::responses

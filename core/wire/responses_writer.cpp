@@ -384,6 +384,20 @@ void ResponsesWriter::endCall(Block& block)
     emit(custom ? "response.custom_tool_call_input.done" : "response.function_call_arguments.done",
         std::move(event));
     itemDone(block.item);
+    if (!block.part.signature.empty() && block.part.signedBy != Dialect::Responses) {
+        addSealed(block.part);
+    }
+}
+
+/// Another provider's signature of a call: kept by clients that send reasoning items back.
+void ResponsesWriter::addSealed(const Part& part)
+{
+    json::object reasoning;
+    reasoning["id"] = newId("rs");
+    reasoning["type"] = "reasoning";
+    reasoning["summary"] = json::array();
+    reasoning["encrypted_content"] = sealedSignature(part);
+    itemDone(addItem(std::move(reasoning)));
 }
 
 void ResponsesWriter::endThinking(Block& block)

@@ -15,8 +15,8 @@ private Q_SLOTS:
     // NOLINTBEGIN(readability-convert-member-functions-to-static)
     void badRequests_data();
     void badRequests();
-    void views_data();
-    void views();
+    void statefulIdsAndHostedTools_data();
+    void statefulIdsAndHostedTools();
     void editKeepsTheRest();
     void requestsSurvive_data();
     void requestsSurvive();
@@ -79,7 +79,7 @@ void TestResponsesCodec::badRequests()
         message(view.error()).c_str());
 }
 
-void TestResponsesCodec::views_data()
+void TestResponsesCodec::statefulIdsAndHostedTools_data()
 {
     QTest::addColumn<QString>("fields");
     QTest::addColumn<QString>("held");
@@ -133,7 +133,7 @@ void TestResponsesCodec::views_data()
         false, 1, 0, -1);
 }
 
-void TestResponsesCodec::views()
+void TestResponsesCodec::statefulIdsAndHostedTools()
 {
     QFETCH(QString, fields);
     QFETCH(QString, held);

@@ -20,6 +20,7 @@ private Q_SLOTS:
     void thinkingAndRefusals();
     void wrappedCustomCalls();
     void foreignSignaturesComeBack();
+    void signedCallsComeBack();
     void exactlyOneTerminalEvent_data();
     void exactlyOneTerminalEvent();
     void failsWithInvalidPrompt();
@@ -211,6 +212,36 @@ void TestResponsesStream::foreignSignaturesComeBack()
     QVERIFY(!parts[0].redacted);
     QCOMPARE(parts[1].signature, std::string("DATA"));
     QVERIFY(parts[1].redacted);
+}
+
+/// Gemini signs its calls and wants that back.
+void TestResponsesStream::signedCallsComeBack()
+{
+    AnswerEvent end = ended(0);
+    end.part.signature = "THOUGHT";
+    end.part.signedBy = Dialect::Gemini;
+    const std::string stream
+        = streamOf({begun(0, Part::Kind::ToolCall, "c1", "f"), more(0, "{}"), end,
+                       begun(1, Part::Kind::ToolCall, "c2", "g"), more(1, "{}"), ended(1),
+                       finished(StopReason::ToolCall)},
+            contextFor());
+    QVERIFY2(faultOf(stream).isEmpty(), faultOf(stream).toUtf8());
+    const std::string body
+        = "{\"model\":\"m\",\"input\":" + json::serialize(lastResponse(stream).at("output")) + "}";
+    const Result<Conversation> back = codec().readRequest(body, {});
+    QVERIFY(back);
+    const std::vector<Part>& parts = back->turns.front().parts;
+    QCOMPARE(parts.size(), std::size_t(2));
+    QCOMPARE(parts[0].signature, std::string("THOUGHT"));
+    QCOMPARE(parts[0].signedBy, Dialect::Gemini);
+    QVERIFY(parts[1].signature.empty());
+    // OpenAI itself never gets to see what others signed.
+    RequestEdits edits;
+    edits.model = "m";
+    const Result<std::string> edited = codec().edit(body, {}, edits);
+    QVERIFY(edited);
+    QVERIFY(edited->find("headgate.") == std::string::npos);
+    QVERIFY(edited->find("function_call") != std::string::npos);
 }
 
 void TestResponsesStream::exactlyOneTerminalEvent_data()
