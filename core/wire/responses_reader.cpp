@@ -303,6 +303,9 @@ void ResponsesReader::contentDone(const json::object& event)
 void ResponsesReader::textDelta(const json::object& event)
 {
     OpenBlock& block = blockOf(itemOf(event), indexAt(event, "content_index"), {});
+    if (block.ended) {
+        return;
+    }
     const std::size_t before = m_out->size();
     delta(block, dom::stringAt(event, "delta"));
     const json::array* logprobs = arrayAt(event, "logprobs");
@@ -363,6 +366,9 @@ void ResponsesReader::annotation(const json::object& event)
         return;
     }
     const OpenBlock& block = blockOf(itemOf(event), indexAt(event, "content_index"), {});
+    if (block.ended) {
+        return;
+    }
     AnswerEvent& out = push(AnswerEvent::Kind::Delta, block.number);
     out.part.kind = block.kind;
     out.annotations = json::array{*annotation};

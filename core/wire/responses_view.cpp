@@ -18,6 +18,13 @@ std::string idOf(const json::value& value)
     return object != nullptr ? stringAt(*object, "id") : std::string(dom::textOf(value));
 }
 
+/// A reasoning item without its content is looked up by its id; a summary is not the content.
+bool isKept(const json::object& reasoning)
+{
+    const json::array* content = arrayAt(reasoning, "content");
+    return !stringAt(reasoning, "id").empty() && (content == nullptr || content->empty());
+}
+
 /// What of these parts only a provider can see: files and items it keeps, files it fetches.
 std::string heldIn(const std::vector<Part>& parts)
 {
@@ -33,9 +40,8 @@ std::string heldIn(const std::vector<Part>& parts)
             && stringAt(*own, "type") == "item_reference") {
             return stringAt(*own, "id").empty() ? "item_reference" : stringAt(*own, "id");
         }
-        // A reasoning item without its content is looked up by its id.
-        if (part.kind == Part::Kind::Thinking && part.signature.empty() && part.redacted
-            && own != nullptr && !stringAt(*own, "id").empty()) {
+        if (part.kind == Part::Kind::Thinking && part.signature.empty() && own != nullptr
+            && isKept(*own)) {
             return stringAt(*own, "id");
         }
         if (std::string inner = heldIn(part.content); !inner.empty()) {

@@ -20,6 +20,8 @@ private Q_SLOTS:
     void editKeepsTheRest();
     void requestsSurvive_data();
     void requestsSurvive();
+    void toolsSurvive_data();
+    void toolsSurvive();
     void customAndNamespaceTools();
     void reasoningIsSigned();
     void assistantItemsShareATurn();
@@ -116,6 +118,13 @@ void TestResponsesCodec::statefulIdsAndHostedTools_data()
         "https://x/y.pdf", false, 0, 0, -1);
     row("kept reasoning", "'input':[{'type':'reasoning','id':'rs_1','summary':[]}]", "rs_1", false,
         0, 0, -1);
+    row("summary of kept reasoning",
+        "'input':[{'type':'reasoning','id':'rs_1','summary':[{'type':'summary_text','text':'a'}]}]",
+        "rs_1", false, 0, 0, -1);
+    row("reasoning in full",
+        "'input':[{'type':'reasoning','id':'rs_1','summary':[],'content':[{'type':"
+        "'reasoning_text','text':'a'}]}]",
+        "", false, 0, 0, -1);
     row("given reasoning",
         "'input':[{'type':'reasoning','id':'rs_1','summary':[],'encrypted_content':'AB'}]", "",
         false, 0, 0, -1);
@@ -216,6 +225,29 @@ void TestResponsesCodec::requestsSurvive_data()
         "output"
         "','call_id':'c','output':{'type':'computer_screenshot','image_url':'x'}},{'type':"
         "'compaction','encrypted_content':'Z'}]");
+    row("text and reasoning",
+        "'input':'x','text':{'format':{'type':'json_schema','name':'n','schema':{'a':1},'strict':"
+        "true,'future':1},'verbosity':'low','more':2},'reasoning':{'effort':'high','summary':"
+        "'auto','context':'all_turns','mode':'pro'}");
+    row("reasoning off", "'input':'x','reasoning':{'effort':'none'}");
+    row("empty text", "'input':'x','text':{}");
+    row("everything else",
+        "'input':'x','instructions':'be brief','max_output_tokens':64,'parallel_tool_calls':false,"
+        "'previous_response_id':'resp_1','store':false,'include':['reasoning.encrypted_content',"
+        "'message.output_text.logprobs'],'top_logprobs':3,'temperature':0.5,'top_p':1,"
+        "'service_tier':'flex','safety_identifier':'s','user':'u','prompt_cache_key':'k',"
+        "'metadata':{'a':'b'},'truncation':'auto','background':false,'conversation':null,"
+        "'stream_options':{'include_obfuscation':false},'client_metadata':{'x':'y'},"
+        "'max_tool_calls':2,'moderation':{'x':1}");
+    row("stored prompt", "'prompt':{'id':'p','variables':{'a':'b'}}");
+}
+
+void TestResponsesCodec::toolsSurvive_data()
+{
+    QTest::addColumn<QString>("fields");
+    const auto row = [](const char* name, const char* fields) {
+        QTest::newRow(name) << QString::fromUtf8(fields);
+    };
     row("added tools",
         "'input':[{'role':'user','content':'a'},{'type':'additional_tools','role':'developer','id':"
         "'at_1','tools':[{'type':'function','name':'f','parameters':{}},{'type':'custom','name':'c'"
@@ -239,21 +271,11 @@ void TestResponsesCodec::requestsSurvive_data()
         QTest::newRow(choice) << QString::fromUtf8("'input':'x','tool_choice':")
                 + QString::fromUtf8(choice);
     }
-    row("text and reasoning",
-        "'input':'x','text':{'format':{'type':'json_schema','name':'n','schema':{'a':1},'strict':"
-        "true,'future':1},'verbosity':'low','more':2},'reasoning':{'effort':'high','summary':"
-        "'auto','context':'all_turns','mode':'pro'}");
-    row("reasoning off", "'input':'x','reasoning':{'effort':'none'}");
-    row("empty text", "'input':'x','text':{}");
-    row("everything else",
-        "'input':'x','instructions':'be brief','max_output_tokens':64,'parallel_tool_calls':false,"
-        "'previous_response_id':'resp_1','store':false,'include':['reasoning.encrypted_content',"
-        "'message.output_text.logprobs'],'top_logprobs':3,'temperature':0.5,'top_p':1,"
-        "'service_tier':'flex','safety_identifier':'s','user':'u','prompt_cache_key':'k',"
-        "'metadata':{'a':'b'},'truncation':'auto','background':false,'conversation':null,"
-        "'stream_options':{'include_obfuscation':false},'client_metadata':{'x':'y'},"
-        "'max_tool_calls':2,'moderation':{'x':1}");
-    row("stored prompt", "'prompt':{'id':'p','variables':{'a':'b'}}");
+}
+
+void TestResponsesCodec::toolsSurvive()
+{
+    requestsSurvive();
 }
 
 void TestResponsesCodec::requestsSurvive()

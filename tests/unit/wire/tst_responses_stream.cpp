@@ -4,6 +4,9 @@
 
 #include "tests/unit/wire/responses_helpers.h"
 
+#include <algorithm>
+#include <random>
+
 using namespace headgate;
 using namespace headgate::wire;
 using namespace headgate::wire::test;
@@ -29,6 +32,7 @@ private Q_SLOTS:
     void wholeAnswers();
     void deltasAndDonesDoNotDouble();
     void answersOnlyAtTheEnd();
+    void anyOrderIsSurvived();
     void streamsThatFail_data();
     void streamsThatFail();
     // NOLINTEND(readability-convert-member-functions-to-static)
@@ -430,6 +434,98 @@ void TestResponsesStream::answersOnlyAtTheEnd()
     QCOMPARE(builder.answer().choices[0].parts[0].text, std::string("hm"));
     QCOMPARE(builder.answer().choices[0].parts[1].text, std::string("Hi"));
     QVERIFY(builder.answer().usage);
+}
+
+namespace {
+
+std::vector<std::string> everyKindOfEvent()
+{
+    return {"{'type':'response.created','response':{'id':'resp_1','model':'m'}}",
+        "{'type':'response.output_item.added','output_index':0,'item':{'type':'reasoning','id':'r'}"
+        "}",
+        "{'type':'response.reasoning_summary_part.added','output_index':0,'summary_index':1}",
+        "{'type':'response.reasoning_summary_text.delta','output_index':0,'delta':'hm'}",
+        "{'type':'response.reasoning_text.delta','output_index':0,'delta':'hm'}",
+        "{'type':'response.output_item.done','output_index':0,'item':{'type':'reasoning','id':'r',"
+        "'summary':[{'type':'summary_text','text':'hm'}],'encrypted_content':'E'}}",
+        "{'type':'response.output_item.added','output_index':1,'item':{'type':'message','id':'a'}}",
+        "{'type':'response.content_part.added','output_index':1,'content_index':0,'part':{'type':"
+        "'output_text'}}",
+        "{'type':'response.output_text.delta','output_index':1,'content_index':0,'delta':'Hel'}",
+        "{'type':'response.output_text.delta','item_id':'a','content_index':1,'delta':'lo'}",
+        "{'type':'response.output_text.annotation.added','output_index':1,'annotation':{'a':1}}",
+        "{'type':'response.refusal.delta','output_index':1,'content_index':2,'delta':'No'}",
+        "{'type':'response.content_part.done','output_index':1,'content_index':0,'part':{'type':"
+        "'output_text','text':'Hello'}}",
+        "{'type':'response.output_item.done','output_index':1,'item':{'type':'message','id':'a',"
+        "'content':[{'type':'output_text','text':'Hello'},{'type':'new'}]}}",
+        "{'type':'response.output_item.added','output_index':2,'item':{'type':'function_call',"
+        "'call_id':'c','name':'f','arguments':''}}",
+        "{'type':'response.function_call_arguments.delta','output_index':2,'delta':'{}'}",
+        "{'type':'response.output_item.done','output_index':2,'item':{'type':'web_search_call'}}",
+        "{'type':'response.completed','response':{'output':[{'type':'message','content':'x'},{"
+        "'type':'function_call','name':'g','arguments':{}}],'usage':{'input_tokens':1,"
+        "'output_tokens':1}}}",
+        "{'type':'response.incomplete','response':{'status':'incomplete'}}",
+        "{'type':'response.failed','response':{'error':{'message':'x'}}}"};
+}
+
+/// What answer.h promises of a reader's events; empty when it was kept.
+QString brokenPromise(const std::vector<AnswerEvent>& events)
+{
+    using Kind = AnswerEvent::Kind;
+    std::vector<bool> open;
+    bool over = false;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        const AnswerEvent& event = events[i];
+        const auto at = static_cast<std::size_t>(event.block);
+        if ((event.kind == Kind::Start) != (i == 0)) {
+            return QStringLiteral("Start first and once");
+        }
+        if (over && event.kind != Kind::Usage) {
+            return QStringLiteral("nothing but usage after the end");
+        }
+        if (event.kind == Kind::BlockStart) {
+            if (at != open.size()) {
+                return QStringLiteral("blocks numbered in order");
+            }
+            open.push_back(true);
+        } else if (event.kind == Kind::Delta || event.kind == Kind::BlockEnd) {
+            if (at >= open.size() || !open[at]) {
+                return QStringLiteral("a delta outside its block");
+            }
+            open[at] = event.kind == Kind::Delta;
+        }
+        over = over || event.kind == Kind::Finish || event.kind == Kind::Error;
+        if (over && std::find(open.begin(), open.end(), true) != open.end()) {
+            return QStringLiteral("a block left open");
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+/// Events lost, repeated and out of order: every promise of a reader holds, and what a writer makes
+/// of it is a whole stream.
+void TestResponsesStream::anyOrderIsSurvived()
+{
+    const std::vector<std::string> all = everyKindOfEvent();
+    std::mt19937 random(4);
+    for (int round = 0; round < 500; ++round) {
+        std::vector<std::string> some;
+        const std::size_t count = random() % 30;
+        for (std::size_t i = 0; i < count; ++i) {
+            // Mostly in order, with jumps.
+            const std::size_t next = random() % 4 == 0 ? random() : i;
+            some.push_back(all[next % all.size()]);
+        }
+        const std::vector<AnswerEvent> events = eventsRead(some);
+        QVERIFY2(brokenPromise(events).isEmpty(),
+            (QStringLiteral("round %1: ").arg(round) + brokenPromise(events)).toUtf8());
+        const std::string stream = streamOf(events, contextFor());
+        QVERIFY2(faultOf(stream).isEmpty(), faultOf(stream).toUtf8());
+    }
 }
 
 void TestResponsesStream::streamsThatFail_data()
