@@ -56,6 +56,31 @@ void splitWrites(json::object& usage)
     (*split)["ephemeral_1h_input_tokens"] = oneHour;
 }
 
+/// Compaction and advice are passes of their own, billed too, which the counts at the top leave
+/// out.
+void addIterations(const json::object& usage, catalog::Usage& sum)
+{
+    const json::array* iterations = dom::arrayAt(usage, "iterations");
+    if (iterations == nullptr) {
+        return;
+    }
+    for (const json::value& value : *iterations) {
+        const json::object* iteration = value.if_object();
+        if (iteration == nullptr || dom::stringAt(*iteration, "type") == "message") {
+            continue;
+        }
+        const Result<catalog::Usage> more
+            = catalog::usageFromRaw("anthropic", "messages", dom::write(value));
+        if (more) {
+            sum.inputUncached += more->inputUncached;
+            sum.cacheRead += more->cacheRead;
+            sum.cacheWrite5m += more->cacheWrite5m;
+            sum.cacheWrite1h += more->cacheWrite1h;
+            sum.output += more->output;
+        }
+    }
+}
+
 void putTier(const catalog::Usage& usage, json::object& out)
 {
     const std::string& tier = usage.serviceTier;
@@ -203,7 +228,11 @@ std::optional<catalog::Usage> usageOf(const json::object& usage)
     }
     Result<catalog::Usage> out
         = catalog::usageFromRaw("anthropic", "messages", dom::write(json::value(usage)));
-    return out ? std::optional(std::move(*out)) : std::nullopt;
+    if (!out) {
+        return std::nullopt;
+    }
+    addIterations(usage, *out);
+    return std::move(*out);
 }
 
 json::object writeUsage(const catalog::Usage& usage)

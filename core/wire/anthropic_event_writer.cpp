@@ -292,9 +292,12 @@ private:
     void closeBlock(Block& block, std::string& out)
     {
         const bool thinking = block.part.kind == Part::Kind::Thinking;
-        if (thinking && !block.part.signature.empty()) {
+        if (thinking && (block.open || !block.part.signature.empty())) {
             openIfNeeded(block, out);
-            deltaOf("signature_delta", "signature", wrapSignature(block.part), out);
+            const std::string signature = wrapSignature(block.part);
+            if (!signature.empty()) {
+                deltaOf("signature_delta", "signature", signature, out);
+            }
         }
         if (block.open) {
             stopBlock(out);

@@ -10,8 +10,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view wrapping = "hg1.";
-
 Error bad(const std::string& where, const char* what)
 {
     return Error(ErrorCode::InvalidArgument, where + " " + what + ".",
@@ -246,20 +244,20 @@ bool plainText(const Part& part)
 
 std::string wrapSignature(const Part& part)
 {
-    if (part.signature.empty() || part.signedBy == Dialect::Anthropic) {
+    if (part.signedBy == Dialect::Anthropic) {
         return part.signature;
     }
-    return std::string(wrapping) + dialectName(part.signedBy) + "." + part.signature;
+    return std::string(signatureWrapping) + dialectName(part.signedBy) + "." + part.signature;
 }
 
 void unwrapSignature(std::string_view signature, Part& part)
 {
     part.signedBy = Dialect::Anthropic;
     part.signature = signature;
-    if (signature.substr(0, wrapping.size()) != wrapping) {
+    if (signature.substr(0, signatureWrapping.size()) != signatureWrapping) {
         return;
     }
-    const std::string_view rest = signature.substr(wrapping.size());
+    const std::string_view rest = signature.substr(signatureWrapping.size());
     const std::size_t dot = rest.find('.');
     const auto maker = dialectFromName(rest.substr(0, dot));
     if (maker && dot != std::string_view::npos) {

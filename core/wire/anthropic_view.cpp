@@ -156,8 +156,40 @@ Result<RequestView> readView(std::string_view body)
     return view;
 }
 
+namespace {
+
+/// Thinking of other providers that a client brings back would be refused as a forged signature.
+/// Only such a body is written anew; all others keep their bytes.
+Result<std::string> withoutForeignThinking(std::string_view body, const RequestEdits& edits)
+{
+    const Result<Conversation> conversation = readRequest(body);
+    if (!conversation) {
+        return conversation.error();
+    }
+    WriteOptions options;
+    options.model = edits.model;
+    options.outputCeiling = edits.outputCeiling;
+    options.stream = conversation->stream;
+    Losses losses;
+    Result<std::string> written = writeRequest(*conversation, options, losses);
+    // Once more, for the fields that must not reach a provider.
+    return written ? editBody(*written, {}) : written;
+}
+
+bool bringsForeignThinking(std::string_view body)
+{
+    const std::string mark = "\"" + std::string(signatureWrapping);
+    return body.find(mark) != std::string_view::npos;
+}
+
+} // namespace
+
 Result<std::string> edit(std::string_view body, const RequestView& view, const RequestEdits& edits)
 {
+    const bool ceilingKnown = edits.outputCeiling || view.maxTokens;
+    if (ceilingKnown && bringsForeignThinking(body)) {
+        return withoutForeignThinking(body, edits);
+    }
     std::vector<FieldEdit> fields;
     fields.push_back({"model", dom::write(json::value(edits.model))});
     const std::optional<std::int64_t> ceiling = edits.outputCeiling;

@@ -28,8 +28,9 @@ namespace headgate::wire::anthropic {
 /// The arguments of a call as an object, whatever the model wrote.
 [[nodiscard]] boost::json::value inputOf(const std::string& arguments);
 
-/// Signatures of other protocols travel through Anthropic clients in a wrapping that names their
-/// maker, so that they come back and are never taken for Anthropic's own.
+/// Signatures of other protocols, also empty ones, travel through Anthropic clients in a wrapping
+/// that names their maker, so that they come back and are never taken for Anthropic's own.
+inline constexpr std::string_view signatureWrapping = "hg1.";
 [[nodiscard]] std::string wrapSignature(const Part& part);
 void unwrapSignature(std::string_view signature, Part& part);
 

@@ -35,6 +35,12 @@ bool goodToolName(std::string_view name)
            });
 }
 
+/// Other protocols' names of the web search that their provider runs.
+bool searchesWeb(std::string_view type)
+{
+    return type.substr(0, 10) == "web_search" || type == "googleSearch" || type == "google_search";
+}
+
 class RequestWriter {
 public:
     RequestWriter(const Conversation& from, const WriteOptions& options, Losses& losses)
@@ -125,6 +131,9 @@ private:
                 : turn.role == Role::Assistant ? "assistant"
                                                : "user";
             message["content"] = ownContent(turn);
+            if (message["content"].is_null()) {
+                continue;
+            }
             if (const json::value* native = turn.native.of(Dialect::Anthropic)) {
                 dom::addMissing(message, *native);
             }
@@ -134,22 +143,28 @@ private:
         return {};
     }
 
-    /// Thinking that went to the client from another provider came back in this dialect.
+    /// Thinking that went to the client from another provider came back in this dialect. Null:
+    /// nothing else was in the turn, and the API refuses empty content.
     json::value ownContent(const Turn& turn)
     {
         const auto foreign = [](const Part& part) {
             return part.kind == Part::Kind::Thinking && part.signedBy != Dialect::Anthropic;
         };
-        if (std::none_of(turn.parts.begin(), turn.parts.end(), foreign)) {
+        const auto calls = [](const Part& part) { return part.kind == Part::Kind::ToolCall; };
+        const bool drops = std::any_of(turn.parts.begin(), turn.parts.end(), foreign);
+        if (turn.role == Role::Assistant) {
+            // Of the last answer only.
+            m_toolLoopWithoutThinking
+                = drops && std::any_of(turn.parts.begin(), turn.parts.end(), calls);
+        }
+        if (!drops) {
             return writeContent(turn.parts);
         }
         lose("thinking that another provider signed, or nobody");
         std::vector<Part> parts;
         std::remove_copy_if(
             turn.parts.begin(), turn.parts.end(), std::back_inserter(parts), foreign);
-        m_toolLoopWithoutThinking = std::any_of(parts.begin(), parts.end(),
-            [](const Part& part) { return part.kind == Part::Kind::ToolCall; });
-        return writeContent(parts);
+        return parts.empty() ? json::value() : writeContent(parts);
     }
 
     Result<void> foreignTurns()
@@ -176,6 +191,10 @@ private:
         json::array tools;
         for (const Tool& tool : m_from.tools) {
             const json::value* native = tool.native.of(Dialect::Anthropic);
+            if (tool.hosted && native == nullptr && searchesWeb(tool.name)) {
+                tools.push_back(webSearch(tool));
+                continue;
+            }
             if (tool.hosted && native == nullptr) {
                 lose("the hosted tool " + tool.name + ": another provider runs it");
                 continue;
@@ -195,6 +214,29 @@ private:
             m_root["tools"] = std::move(tools);
         }
         return {};
+    }
+
+    /// The web search of another provider, with what both can say of it.
+    json::object webSearch(const Tool& tool)
+    {
+        json::object out{{"type", "web_search_20250305"}, {"name", "web_search"}};
+        const json::object* given = tool.native.value.if_object();
+        if (given == nullptr) {
+            return out;
+        }
+        if (const json::object* place = dom::objectAt(*given, "user_location")) {
+            out["user_location"] = *place;
+            out["user_location"].get_object()["type"] = "approximate";
+        }
+        const json::object* filters = dom::objectAt(*given, "filters");
+        if (const json::array* domains
+            = filters != nullptr ? dom::arrayAt(*filters, "allowed_domains") : nullptr) {
+            out["allowed_domains"] = *domains;
+        }
+        if (dom::find(*given, "search_context_size") != nullptr) {
+            lose("search_context_size: Anthropic's web search has no such setting");
+        }
+        return out;
     }
 
     json::object writeTool(const Tool& tool, const json::value* native)
