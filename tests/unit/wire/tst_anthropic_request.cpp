@@ -49,6 +49,7 @@ private Q_SLOTS:
     void editsModelAndCeiling();
     void editShrinksTheBudget_data();
     void editShrinksTheBudget();
+    void editDropsForeignThinking();
     void countTokensNeedsNoCeiling();
 };
 
@@ -393,6 +394,35 @@ void TestAnthropicRequest::editShrinksTheBudget()
     const json::value anew
         = written(anthropicCodec().readRequest(body, {}).value(), losses, "m", ceiling);
     QVERIFY2(anew.at("thinking") == parsedJs(thinking.toStdString()), compact(anew).c_str());
+}
+
+void TestAnthropicRequest::editDropsForeignThinking()
+{
+    // A conversation that began with another provider behind the proxy and goes on with Anthropic.
+    const std::string foreign = "{'type':'thinking','thinking':'hm','signature':'hg1.chat.'}";
+    const std::string body = js(
+        "{'model':'auto','max_tokens':4096,'thinking':{'type':'enabled','budget_tokens':1024},"
+        "'api_base':'http://evil','stream':true,'new':1,'messages':[{'role':'user','content':'a'},"
+        "{'role':'assistant','content':["
+        + foreign
+        + "]},{'role':'user','content':'b'},"
+          "{'role':'assistant','content':["
+        + foreign
+        + ",{'type':'tool_use','id':'t','name':'f',"
+          "'input':{}}]},{'role':'user','content':[{'type':'tool_result','tool_use_id':'t',"
+          "'content':'r'}]}]}");
+    const RequestView view = anthropicCodec().readView(body, {}).value();
+    RequestEdits edits;
+    edits.model = "claude-sonnet-4-5";
+    edits.outputCeiling = 2'000;
+    const json::value out = parsed(anthropicCodec().edit(body, view, edits).value());
+    QVERIFY2(out
+            == parsedJs("{'model':'claude-sonnet-4-5','max_tokens':2000,'thinking':{'type':"
+                        "'disabled'},'stream':true,'new':1,'messages':[{'role':'user','content':"
+                        "'a'},{'role':'user','content':'b'},{'role':'assistant','content':[{'type':"
+                        "'tool_use','id':'t','name':'f','input':{}}]},{'role':'user','content':"
+                        "[{'type':'tool_result','tool_use_id':'t','content':'r'}]}]}"),
+        json::serialize(out).c_str());
 }
 
 void TestAnthropicRequest::countTokensNeedsNoCeiling()

@@ -272,6 +272,10 @@ void TestAnthropicStream::revisedUsageWins_data()
         << QList<int>{10, 5, 0, 15, 2, 0};
     QTest::newRow("writes up") << QByteArray("{'cache_creation_input_tokens':40,'output_tokens':2}")
                                << QList<int>{10, 5, 20, 20, 2, 0};
+    QTest::newRow("compaction") << QByteArray(
+        "{'output_tokens':2,'iterations':[{'type':'compaction','input_tokens':180000,"
+        "'output_tokens':3500},{'type':'message','input_tokens':10,'output_tokens':2},7]}")
+                                << QList<int>{180'010, 5, 10, 20, 3'502, 0};
     QTest::newRow("split again") << QByteArray(
         "{'cache_creation_input_tokens':6,'cache_creation':{'ephemeral_5m_input_tokens':2,"
         "'ephemeral_1h_input_tokens':4},'output_tokens':2}")
@@ -318,9 +322,11 @@ void TestAnthropicStream::textIsClosedBeforeToolUse()
         step(Kind::Delta, 1, " look"), step(Kind::BlockEnd, 1), step(Kind::BlockEnd, 2),
         finish(StopReason::ToolCall)});
     QCOMPARE(outline(events),
-        std::string("message_start thinking0 +0 stop0 text1 +1 +1 stop1 tool_use2 +2 stop2 "
+        std::string("message_start thinking0 +0 +0 stop0 text1 +1 +1 stop1 tool_use2 +2 stop2 "
                     "message_delta message_stop"));
-    QVERIFY(events[5].at("delta") == parsedJs("{'type':'text_delta','text':'let me'}"));
+    QVERIFY(
+        events[3].at("delta") == parsedJs("{'type':'signature_delta','signature':'hg1.chat.'}"));
+    QVERIFY(events[6].at("delta") == parsedJs("{'type':'text_delta','text':'let me'}"));
 }
 
 void TestAnthropicStream::blockIndexIsNotToolIndex()

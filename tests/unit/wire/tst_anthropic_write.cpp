@@ -39,6 +39,7 @@ private Q_SLOTS:
     void noThinkingInAToolLoopWithoutIt();
     void toolsAndChoices();
     void customToolsTakeText();
+    void webSearchIsTranslated();
     void schemasAreAdapted();
     void sampling_data();
     void sampling();
@@ -383,7 +384,7 @@ void TestAnthropicWrite::signaturesBelongToOneProvider()
     QCOMPARE(back.turns[1].parts[0].signature, std::string("sig"));
     losses.clear();
     const json::value again = written(back, losses);
-    QVERIFY(again.at("messages").as_array()[1].at("content").as_array().empty());
+    QCOMPARE(again.at("messages").as_array().size(), std::size_t(1)); // nothing was left of it
     QVERIFY(lost(losses, "another provider"));
 }
 
@@ -531,6 +532,25 @@ void TestAnthropicWrite::customToolsTakeText()
     QVERIFY(out.at("messages").as_array()[1].at("content").as_array()[0].at("input")
         == parsedJs("{'input':'*** Begin'}"));
     QVERIFY(lost(losses, "free text"));
+}
+
+void TestAnthropicWrite::webSearchIsTranslated()
+{
+    Conversation from = chatHello();
+    from.source = Dialect::Responses;
+    Tool& tool = from.tools.emplace_back();
+    tool.name = "web_search_preview";
+    tool.hosted = true;
+    tool.native = {Dialect::Responses,
+        parsedJs("{'type':'web_search_preview','search_context_size':'low','user_location':"
+                 "{'type':'approximate','city':'Bern'},'filters':{'allowed_domains':['e.org']}}")};
+    Losses losses;
+    const json::value out = written(from, losses);
+    QVERIFY(out.at("tools")
+        == parsedJs("[{'type':'web_search_20250305','name':'web_search','user_location':{'type':"
+                    "'approximate','city':'Bern'},'allowed_domains':['e.org']}]"));
+    QCOMPARE(losses.size(), std::size_t(1));
+    QVERIFY(lost(losses, "search_context_size"));
 }
 
 void TestAnthropicWrite::schemasAreAdapted()
