@@ -86,10 +86,12 @@ void putTier(const catalog::Usage& usage, json::object& out)
     const std::string& tier = usage.serviceTier;
     if (tier == "fast") {
         out["speed"] = "fast";
-    } else if (tier == "standard" || tier == "priority" || tier == "batch") {
-        out["service_tier"] = tier;
     } else {
-        out["service_tier"] = "standard";
+        const bool known = tier == "priority" || tier == "batch";
+        out["service_tier"] = known ? tier : "standard";
+    }
+    if (!usage.geo.empty()) {
+        out["inference_geo"] = usage.geo;
     }
 }
 

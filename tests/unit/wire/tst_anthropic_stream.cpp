@@ -297,7 +297,7 @@ void TestAnthropicStream::revisedUsageWins()
         static_cast<int>(usage->cacheWrite5m), static_cast<int>(usage->cacheWrite1h),
         static_cast<int>(usage->output), static_cast<int>(usage->webSearches)};
     QCOMPARE(got, expected);
-    QCOMPARE(usage->serviceTier, std::string("standard"));
+    QVERIFY(usage->serviceTier.empty()); // the standard one
 }
 
 void TestAnthropicStream::messageStartIsFirstEvenBeforeAToolCall()
