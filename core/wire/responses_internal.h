@@ -36,6 +36,8 @@ inline constexpr std::string_view stringNote = "@string";
 inline constexpr std::string_view typeNote = "@type";
 /// On thinking that is no item of its own but the signature of the call before it (Gemini).
 inline constexpr std::string_view callNote = "@call";
+/// On thinking of another provider that came back from the client.
+inline constexpr std::string_view sealedNote = "@sealed";
 /// On a tool: the namespace object it stood in, without its tools.
 inline constexpr std::string_view namespaceNote = "@namespace";
 /// The name as the client wrote it, where a namespace made another one necessary.

@@ -221,7 +221,8 @@ json::value audioContent(const Part& part)
 json::value reasoningItem(const Part& part, Losses& losses)
 {
     const json::object* own = nativeOf(part.native);
-    if (!part.signature.empty() && part.signedBy != Dialect::Responses) {
+    const bool sealed = own != nullptr && trueAt(*own, sealedNote);
+    if (sealed || (!part.signature.empty() && part.signedBy != Dialect::Responses)) {
         losses.emplace_back("Thinking signed by another provider is not sent to responses.");
         return nullptr;
     }
@@ -643,6 +644,7 @@ void unsealSignature(Part& part)
     if (!part.redacted && take(callSeal)) {
         note(part, callNote, true);
     }
+    note(part, sealedNote, true);
     part.signedBy = *by;
     part.signature = std::string(text);
 }

@@ -22,7 +22,8 @@ std::string idOf(const json::value& value)
 bool isKept(const json::object& reasoning)
 {
     const json::array* content = arrayAt(reasoning, "content");
-    return !stringAt(reasoning, "id").empty() && (content == nullptr || content->empty());
+    return !stringAt(reasoning, "id").empty() && !trueAt(reasoning, sealedNote)
+        && (content == nullptr || content->empty());
 }
 
 /// What of these parts only a provider can see: files and items it keeps, files it fetches.

@@ -423,9 +423,12 @@ void ResponsesWriter::endThinking(Block& block)
         reasoning["summary"]
             = whole != nullptr && !whole->empty() ? *whole : json::array{std::move(part)};
     }
-    if (!block.part.signature.empty()) {
+    if (!block.part.signature.empty() || own == nullptr) {
+        // Also where there is no signature: the item is known again when the client sends it back.
         block.part.redacted = block.text.empty();
-        reasoning["encrypted_content"] = sealedSignature(block.part);
+        if (std::string sealed = sealedSignature(block.part); !sealed.empty()) {
+            reasoning["encrypted_content"] = std::move(sealed);
+        }
     }
     if (own != nullptr) {
         addMissing(reasoning, *own);

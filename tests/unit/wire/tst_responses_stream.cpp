@@ -23,6 +23,7 @@ private Q_SLOTS:
     void thinkingAndRefusals();
     void wrappedCustomCalls();
     void foreignSignaturesComeBack();
+    void unsignedThinkingComesBack();
     void signedCallsComeBack();
     void exactlyOneTerminalEvent_data();
     void exactlyOneTerminalEvent();
@@ -216,6 +217,27 @@ void TestResponsesStream::foreignSignaturesComeBack()
     QVERIFY(!parts[0].redacted);
     QCOMPARE(parts[1].signature, std::string("DATA"));
     QVERIFY(parts[1].redacted);
+}
+
+/// Thinking without a signature is not taken for what OpenAI keeps under that id.
+void TestResponsesStream::unsignedThinkingComesBack()
+{
+    const std::string stream = streamOf(
+        {begun(0, Part::Kind::Thinking), more(0, "hm"), ended(0), finished(StopReason::End)},
+        contextFor());
+    const std::string body
+        = "{\"model\":\"m\",\"input\":" + json::serialize(lastResponse(stream).at("output")) + "}";
+    const Result<RequestView> view = codec().readView(body, {});
+    QVERIFY(view);
+    QVERIFY(view->heldContext.empty());
+    const Result<Conversation> back = codec().readRequest(body, {});
+    QVERIFY(back);
+    QCOMPARE(back->turns.front().parts.front().text, std::string("hm"));
+    QVERIFY(back->turns.front().parts.front().signature.empty());
+    Losses losses;
+    const std::string again = written(*back, losses);
+    QVERIFY(again.find("reasoning") == std::string::npos);
+    QCOMPARE(losses.size(), std::size_t(1));
 }
 
 /// Gemini signs its calls and wants that back.
