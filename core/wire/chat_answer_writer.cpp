@@ -116,6 +116,18 @@ json::object functionJson(const Part& call)
     return out;
 }
 
+/// Gemini 3 wants the signature of a call back. Clients send it with the call, where Google's own
+/// chat endpoint has it, too; the name is ours, so that it can be taken off for other providers.
+json::value geminiSeal(const Part& call)
+{
+    if (call.signature.empty() || call.signedBy != Dialect::Gemini) {
+        return nullptr;
+    }
+    json::object out;
+    out["extra_content"].emplace_object()["headgate"].emplace_object()["gemini"] = call.signature;
+    return out;
+}
+
 json::object toolCallJson(const Part& call)
 {
     json::object out;
@@ -125,6 +137,7 @@ json::object toolCallJson(const Part& call)
     if (const json::value* own = call.native.of(Dialect::Chat)) {
         dom::addMissing(out, *own);
     }
+    dom::addMissing(out, geminiSeal(call));
     return out;
 }
 
@@ -571,11 +584,14 @@ void ChatEventWriter::blockEnd(const AnswerEvent& event, std::string& out)
         } else if (!block.said && !block.part.custom && !silent) {
             delta = callDelta(block, "{}");
         }
-        if (own != nullptr && !m_functions) {
+        const json::value sealed = geminiSeal(event.part);
+        if ((own != nullptr || !sealed.is_null()) && !m_functions) {
             if (delta.empty()) {
                 delta = callDelta(block, "");
             }
-            dom::addMissing(delta["tool_calls"].get_array()[0].get_object(), *own);
+            json::object& call = delta["tool_calls"].get_array()[0].get_object();
+            dom::addMissing(call, own != nullptr ? *own : json::value());
+            dom::addMissing(call, sealed);
         }
         break;
     }

@@ -100,7 +100,15 @@ private:
     bool m_hasModel = false;
     bool m_hasMessages = false;
     FieldRemover m_remover;
+    std::vector<ByteRange> m_sealed; ///< signatures of Gemini on calls, put there by us
 };
+
+/// The signature of a call that Gemini made and our answers carry in chat: providers of this
+/// dialect refuse fields that they do not know.
+bool isOurSeal(std::string_view key, std::string_view value)
+{
+    return key == "extra_content" && value.find("\"headgate\"") != std::string_view::npos;
+}
 
 RequestReader::Handler RequestReader::handlerFor(std::string_view key)
 {
@@ -144,6 +152,7 @@ Result<RequestView> RequestReader::read(std::string_view body)
         return m_json.error();
     }
     m_out.stripped = m_remover.take();
+    m_out.stripped.insert(m_out.stripped.end(), m_sealed.begin(), m_sealed.end());
     return std::move(m_out);
 }
 
@@ -687,16 +696,24 @@ bool RequestReader::toolCall(JsonValue value, Message& out, const std::string& p
     if (m_json.type(value) != JsonType::object) {
         return wrong(path, "an object");
     }
-    return m_json.eachField(value, [&](JsonField& member) {
+    FieldRemover remover;
+    const bool read = m_json.eachField(value, [&](JsonField& member) {
+        remover.begin(member.begin);
+        TextSpan span = m_json.tokenSpan(member.value);
+        bool ok = false;
         if (member.key == "id" || member.key == "type" || member.key == "index") {
-            return m_json.skip(member.value);
+            ok = m_json.skip(member.value);
+        } else if (member.key == "function" || member.key == "custom") {
+            ok = functionCall(member.value, out.toolCallText, path + "." + std::string(member.key));
+        } else {
+            ok = extra(member.value, out.toolCallText);
         }
-        if (member.key == "function" || member.key == "custom") {
-            return functionCall(
-                member.value, out.toolCallText, path + "." + std::string(member.key));
-        }
-        return extra(member.value, out.toolCallText);
+        span.end = ok ? m_json.endOfLast(span) : span.end;
+        remover.end(span.end, !(ok && isOurSeal(member.key, m_json.text(span))));
+        return ok;
     });
+    m_sealed.insert(m_sealed.end(), remover.ranges().begin(), remover.ranges().end());
+    return read;
 }
 
 bool RequestReader::functionCall(JsonValue value, std::string& out, const std::string& path)

@@ -25,8 +25,9 @@ Answer::Choice readCandidate(const json::object& object, CallIds& ids)
     if (const json::object* content = fields.takeObject("content")) {
         if (const json::value* parts = dom::find(*content, "parts")) {
             for (const json::object* part : objectsOf(*parts)) {
-                choice.parts.push_back(readPart(*part, ids));
-                calledTools = calledTools || choice.parts.back().kind == Part::Kind::ToolCall;
+                Part read = readPart(*part, ids);
+                calledTools = calledTools || read.kind == Part::Kind::ToolCall;
+                appendWithSeal(choice.parts, std::move(read));
             }
         }
     }
@@ -73,7 +74,7 @@ json::object candidateOf(const Answer::Choice& choice, std::size_t index)
     json::object candidate;
     json::array parts;
     Losses losses;
-    for (const Part& part : choice.parts) {
+    for (const Part& part : withoutSeals(choice.parts, Thoughts::Keep)) {
         json::value written = writePart(part, losses);
         if (!written.is_null()) {
             parts.push_back(std::move(written));

@@ -260,6 +260,23 @@ json::value writeByKind(const Part& part, Losses& losses)
     return nullptr;
 }
 
+/// Our own chat answers give the signature of a call so; Google's chat endpoint has a form, too.
+std::string chatSignature(const Part& call)
+{
+    const json::value* native = call.native.of(Dialect::Chat);
+    const json::object* root = native != nullptr ? native->if_object() : nullptr;
+    const json::object* extra = root != nullptr ? dom::objectAt(*root, "extra_content") : nullptr;
+    if (extra == nullptr) {
+        return {};
+    }
+    if (const json::object* ours = dom::objectAt(*extra, "headgate")) {
+        return std::string(dom::stringAt(*ours, "gemini"));
+    }
+    const json::object* google = dom::objectAt(*extra, "google");
+    return google != nullptr ? std::string(dom::stringAt(*google, "thought_signature"))
+                             : std::string();
+}
+
 /// How Google and OpenAI name the pieces of a log probability.
 json::object chatToken(const json::object& candidate)
 {
@@ -383,6 +400,58 @@ json::value writePart(const Part& part, Losses& losses)
         addLoss(losses, "cache control (Gemini caches by itself)");
     }
     return written;
+}
+
+std::optional<Part> sealOf(const Part& call)
+{
+    const bool sealed = call.kind == Part::Kind::ToolCall && !call.signature.empty()
+        && call.signedBy == Dialect::Gemini;
+    if (!sealed) {
+        return std::nullopt;
+    }
+    Part part;
+    part.kind = Part::Kind::Thinking;
+    part.signature = call.signature;
+    part.signedBy = Dialect::Gemini;
+    return part;
+}
+
+void appendWithSeal(std::vector<Part>& parts, Part call)
+{
+    if (std::optional<Part> seal = sealOf(call)) {
+        const bool thought = !parts.empty() && parts.back().kind == Part::Kind::Thinking
+            && parts.back().signature.empty();
+        if (thought) {
+            parts.back().signature = std::move(seal->signature);
+        } else {
+            parts.push_back(std::move(*seal));
+        }
+    }
+    parts.push_back(std::move(call));
+}
+
+std::vector<Part> withoutSeals(const std::vector<Part>& parts, Thoughts thoughts)
+{
+    std::vector<Part> out;
+    for (const Part& part : parts) {
+        Part copy = part;
+        Part* before = out.empty() ? nullptr : &out.back();
+        const bool after = part.kind == Part::Kind::ToolCall && before != nullptr
+            && before->kind == Part::Kind::Thinking && before->signedBy == Dialect::Gemini
+            && !before->signature.empty();
+        if (part.kind == Part::Kind::ToolCall && part.signature.empty()) {
+            copy.signature = after ? before->signature : chatSignature(part);
+            copy.signedBy = Dialect::Gemini;
+        }
+        if (after && copy.signature == before->signature) {
+            before->signature.clear();
+            if (before->text.empty() || thoughts == Thoughts::Drop) {
+                out.pop_back();
+            }
+        }
+        out.push_back(std::move(copy));
+    }
+    return out;
 }
 
 json::object responseOf(const Part& result)

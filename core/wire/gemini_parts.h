@@ -41,6 +41,15 @@ inline constexpr std::string_view placeholderSignature = "skip_thought_signature
 [[nodiscard]] Part readPart(const boost::json::object& object, CallIds& ids);
 /// Null value: the part cannot be said in this dialect; the loss is named.
 [[nodiscard]] boost::json::value writePart(const Part& part, Losses& losses);
+/// Other protocols have no place for a signature on a call: it travels on the thinking before it,
+/// which their clients send back. Adds a call to parts that end so.
+void appendWithSeal(std::vector<Part>& parts, Part call);
+/// An empty thinking part with the signature of a call; null when the call has none.
+[[nodiscard]] std::optional<Part> sealOf(const Part& call);
+/// The parts with such signatures back on their calls, also those that chat clients send with them.
+/// Thoughts that came back through others say nothing to Gemini without it: drop them.
+enum class Thoughts { Keep, Drop };
+[[nodiscard]] std::vector<Part> withoutSeals(const std::vector<Part>& parts, Thoughts thoughts);
 /// {"response": …} of a tool result.
 [[nodiscard]] boost::json::object responseOf(const Part& result);
 /// The object that the arguments of a call are; free text becomes {"input": text}.

@@ -121,11 +121,14 @@ Tool readDeclaration(const json::object& object)
     Tool tool;
     tool.name = fields.takeText("name").value_or(std::string());
     tool.description = fields.takeText("description").value_or(std::string());
-    if (const json::value* schema = fields.take("parametersJsonSchema")) {
+    // Schemas that would not be written again as they came stay among the rest, too.
+    if (const json::value* schema = fields.peek("parametersJsonSchema")) {
         tool.parameters = *schema;
     } else if (const json::value* parameters = fields.peek("parameters")) {
-        // It stays among the rest, too: Google's own form goes back as it came.
         tool.parameters = parameters->is_null() ? json::value() : toJsonSchema(*parameters);
+        if (toOpenApi(tool.parameters) == *parameters) {
+            fields.take("parameters");
+        }
     }
     json::object rest = fields.rest();
     if (!rest.empty()) {

@@ -138,13 +138,14 @@ json::array Writer::partsOf(const Turn& turn)
             out.push_back(std::move(written));
         }
     };
+    const std::vector<Part> parts = m_same ? turn.parts : withoutSeals(turn.parts, Thoughts::Drop);
     // The answers to calls come first: Gemini wants them next to the calls.
-    for (const Part& part : turn.parts) {
+    for (const Part& part : parts) {
         if (m_same || part.kind == Part::Kind::ToolResult) {
             add(part);
         }
     }
-    for (const Part& part : turn.parts) {
+    for (const Part& part : parts) {
         if (!m_same && part.kind != Part::Kind::ToolResult) {
             add(part);
         }
@@ -258,7 +259,9 @@ json::object Writer::declarationOf(const Tool& tool)
     }
     const json::value* value = tool.native.of(Dialect::Gemini);
     const json::object* native = value != nullptr ? value->if_object() : nullptr;
-    const bool kept = native != nullptr && native->contains("parameters");
+    const bool kept = native != nullptr
+        && (native->contains("parameters")
+            || !fieldsOf(*native).spelled("parametersJsonSchema").empty());
     const json::object* schema = tool.parameters.if_object();
     const json::object* properties
         = schema != nullptr ? dom::objectAt(*schema, "properties") : nullptr;
@@ -271,7 +274,7 @@ json::object Writer::declarationOf(const Tool& tool)
             {"required", json::array{"input"}}};
         lose("tools with free-text input (they take it as {\"input\": …})");
     } else if (!kept && !tool.parameters.is_null() && !empty) {
-        json::value subset = m_same ? json::value() : toOpenApi(tool.parameters);
+        json::value subset = toOpenApi(tool.parameters);
         const bool fits = !subset.is_null();
         out[fits ? "parameters" : "parametersJsonSchema"]
             = fits ? std::move(subset) : tool.parameters;

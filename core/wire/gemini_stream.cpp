@@ -153,7 +153,11 @@ void Reader::readCandidate(const json::object& candidate, int index, std::vector
     if (const json::object* content = fields.takeObject("content")) {
         if (const json::value* parts = dom::find(*content, "parts")) {
             for (const json::object* part : objectsOf(*parts)) {
-                addPart(index, readPart(*part, choice.ids), out);
+                Part read = readPart(*part, choice.ids);
+                if (std::optional<Part> seal = sealOf(read)) {
+                    addPart(index, std::move(*seal), out);
+                }
+                addPart(index, std::move(read), out);
             }
         }
     }
@@ -293,6 +297,7 @@ private:
 
     void delta(const AnswerEvent& event, std::string& out);
     void blockEnd(const AnswerEvent& event, std::string& out);
+    void unseal(int choice, std::string& out);
     void chunk(json::array candidates, std::string& out);
     void part(int choice, json::value part, const json::value& logprobs, std::string& out);
     void frame(const json::object& object, std::string& out);
@@ -305,6 +310,7 @@ private:
     std::optional<catalog::Usage> m_usage;
     std::map<std::pair<int, int>, Block> m_blocks; ///< by choice and block
     std::map<int, Ending> m_endings;
+    std::map<int, Part> m_seals; ///< signed thinking whose text went out already
 };
 
 void Writer::frame(const json::object& object, std::string& out)
@@ -359,13 +365,12 @@ void Writer::delta(const AnswerEvent& event, std::string& out)
     }
     Block& block = found->second;
     const Part::Kind kind = block.part.kind;
+    block.text += event.text;
     if (kind == Part::Kind::Text || kind == Part::Kind::Refusal) {
         part(event.choice, json::object{{"text", event.text}}, event.logprobs, out);
     } else if (kind == Part::Kind::Thinking) {
         part(event.choice, json::object{{"text", event.text}, {"thought", true}}, event.logprobs,
             out);
-    } else {
-        block.text += event.text;
     }
 }
 
@@ -393,6 +398,10 @@ void Writer::blockEnd(const AnswerEvent& event, std::string& out)
         if (whole.signature.empty() || whole.signedBy != Dialect::Gemini) {
             return;
         }
+        if (whole.kind == Part::Kind::Thinking) {
+            m_seals[event.choice] = std::move(whole);
+            return; // the signature may be that of the call that follows
+        }
         break; // the text itself went out already: a signature follows it
     case Part::Kind::ToolCall:
         whole.arguments = text;
@@ -406,7 +415,22 @@ void Writer::blockEnd(const AnswerEvent& event, std::string& out)
     case Part::Kind::Native:
         break;
     }
+    if (m_seals.contains(event.choice) && whole.signature == m_seals[event.choice].signature) {
+        m_seals.erase(event.choice);
+    }
+    unseal(event.choice, out);
     part(event.choice, writePart(whole, losses), nullptr, out);
+}
+
+/// Writes a signature of thinking that is not that of a call.
+void Writer::unseal(int choice, std::string& out)
+{
+    const auto found = m_seals.find(choice);
+    if (found != m_seals.end()) {
+        Losses losses;
+        part(choice, writePart(found->second, losses), nullptr, out);
+        m_seals.erase(found);
+    }
 }
 
 void Writer::write(const AnswerEvent& event, std::string& out)
@@ -429,6 +453,7 @@ void Writer::write(const AnswerEvent& event, std::string& out)
         blockEnd(event, out);
         break;
     case AnswerEvent::Kind::Finish:
+        unseal(event.choice, out);
         m_endings[event.choice] = {finishReasonOf(event.stop, event.stopText), event.native};
         break;
     case AnswerEvent::Kind::Usage:

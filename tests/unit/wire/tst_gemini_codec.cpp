@@ -136,6 +136,8 @@ private Q_SLOTS:
     void makesUpIdsAndTakesThemOffAgain();
     void functionResponseWantsTheName();
     void thoughtSignatureGoesBack();
+    void thoughtSignatureTravelsThroughOthers_data();
+    void thoughtSignatureTravelsThroughOthers();
     void callsOfOthersGetThePlaceholder();
     void resultsComeBeforeText();
     void systemTurnsBecomeTheInstruction();
@@ -459,6 +461,119 @@ void TestGeminiCodec::thoughtSignatureGoesBack()
     QVERIFY(!parts[1].as_object().contains("thoughtSignature"));
     QVERIFY(json::serialize(body).find("ANTHROPIC") == std::string::npos);
     QCOMPARE(losses.size(), std::size_t(1));
+}
+
+void TestGeminiCodec::thoughtSignatureTravelsThroughOthers_data()
+{
+    QTest::addColumn<int>("client");
+    QTest::addColumn<bool>("stream");
+    for (const Dialect client : {Dialect::Chat, Dialect::Responses, Dialect::Anthropic}) {
+        QTest::addRow("%s", dialectName(client)) << static_cast<int>(client) << false;
+        QTest::addRow("%s, streamed", dialectName(client)) << static_cast<int>(client) << true;
+    }
+}
+
+/// What a client of that dialect sends back after the answer.
+json::value assistantOf(Dialect client, const json::value& answer)
+{
+    if (client == Dialect::Responses) {
+        return answer.at("output");
+    }
+    if (client == Dialect::Chat) {
+        return answer.at("choices").at(0).at("message");
+    }
+    return json::object{{"role", "assistant"}, {"content", answer.at("content")}};
+}
+
+std::string nextRequest(Dialect client, const json::value& said)
+{
+    json::object body{{"model", "m"}, {"max_tokens", 100}};
+    const json::value user = json::object{{"role", "user"}, {"content", "weather?"}};
+    json::array turns{user};
+    if (client == Dialect::Responses) {
+        turns.insert(turns.end(), said.as_array().begin(), said.as_array().end());
+        turns.push_back(
+            json::object{{"type", "function_call_output"}, {"call_id", "w1"}, {"output", "sunny"}});
+        body.erase("max_tokens");
+    } else if (client == Dialect::Chat) {
+        turns.push_back(said);
+        turns.push_back(
+            json::object{{"role", "tool"}, {"tool_call_id", "w1"}, {"content", "sunny"}});
+    } else {
+        turns.push_back(said);
+        json::object result{{"type", "tool_result"}, {"tool_use_id", "w1"}, {"content", "sunny"}};
+        turns.push_back(json::object{{"role", "user"}, {"content", json::array{result}}});
+    }
+    body[client == Dialect::Responses ? "input" : "messages"] = std::move(turns);
+    return json::serialize(body);
+}
+
+void TestGeminiCodec::thoughtSignatureTravelsThroughOthers()
+{
+    QFETCH(int, client);
+    QFETCH(bool, stream);
+    const auto dialect = static_cast<Dialect>(client);
+    const Codec& codec = codecOf(dialect);
+    const std::string google = quoted(
+        "{'responseId':'r','modelVersion':'gemini-3','candidates':[{'content':{'role':'model','"
+        "parts':["
+        "{'text':'hm','thought':true},{'functionCall':{'id':'w1','name':'get_weather','args':{'a':"
+        "1}},"
+        "'thoughtSignature':'SIG=='},{'functionCall':{'id':'w2','name':'get_time','args':{}}}]},"
+        "'finishReason':'STOP'}],'usageMetadata':{'promptTokenCount':5,'candidatesTokenCount':3}}");
+    AnswerContext context;
+    context.model = "gemini-3";
+    context.id = "d1";
+    std::string answered;
+    if (stream) {
+        RelayOptions options = fromGemini(dialect);
+        const Relayed relayed = relayWhole("data: " + google + "\n\n", options);
+        std::vector<AnswerEvent> events;
+        const std::unique_ptr<EventReader> reader = codec.eventReader();
+        StreamSplitter splitter(StreamSplitter::Framing::Sse);
+        QVERIFY(splitter.feed(relayed.out));
+        StreamSplitter::Event event;
+        while (splitter.next(event)) {
+            QVERIFY(event.data.empty() || reader->read(event.name, event.data, events));
+        }
+        reader->finish(events);
+        AnswerBuilder builder;
+        for (const AnswerEvent& one : events) {
+            builder.add(one);
+        }
+        answered = codec.writeAnswer(builder.answer(), context);
+    } else {
+        answered = codec.writeAnswer(*gemini.readAnswer(google), context);
+    }
+    const std::string next = nextRequest(dialect, assistantOf(dialect, parsed(answered)));
+    const Result<Conversation> read = codec.readRequest(next, {});
+    QVERIFY2(read, read ? "" : read.error().text().c_str());
+    Losses losses;
+    const json::object body = writtenBy(*read, losses);
+    const json::array& parts = body.at("contents").at(1).at("parts").as_array();
+    QVERIFY2(json::serialize(parts[0])
+            == quoted("{'functionCall':{'id':'w1','name':'get_weather','args':{'a':1}},"
+                      "'thoughtSignature':'SIG=='}"),
+        (next + "\n" + json::serialize(body)).c_str());
+    QCOMPARE(parts.size(), std::size_t(2));
+    QVERIFY(json::serialize(body).find("skip_thought") == std::string::npos);
+    // Another provider of the client's own dialect does not get it.
+    if (dialect == Dialect::Chat) {
+        const Result<RequestView> view = codec.readView(next, {});
+        QVERIFY(view);
+        RequestEdits edits;
+        edits.model = "gpt-5";
+        const Result<std::string> edited = codec.edit(next, *view, edits);
+        QVERIFY(edited && parsed(*edited).is_object());
+        QVERIFY(edited->find("SIG==") == std::string::npos);
+        QVERIFY(edited->find("extra_content") == std::string::npos);
+    }
+    if (dialect == Dialect::Anthropic) {
+        WriteOptions options;
+        options.model = "claude";
+        const Result<std::string> written = codec.writeRequest(*read, options, losses);
+        QVERIFY(written && written->find("SIG==") == std::string::npos);
+    }
 }
 
 void TestGeminiCodec::callsOfOthersGetThePlaceholder()
