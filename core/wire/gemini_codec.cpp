@@ -197,22 +197,8 @@ Result<RequestView> viewOfRoot(const json::object& root, const RequestPath& path
         return conversation.error();
     }
     RequestView view = viewOf(*conversation);
-    view.dialect = Dialect::Gemini;
-    view.model = conversation->model;
-    view.stream = path.stream;
     view.ceilingPath = ceilingPathOf(root);
     view.heldContext = heldContextOf(*conversation, root);
-    const auto& modalities = conversation->modalities;
-    view.audioOut = std::find(modalities.begin(), modalities.end(), "audio") != modalities.end();
-    view.thinkingBudget = conversation->reasoning.budgetTokens;
-    int searches = 0;
-    for (const Tool& tool : conversation->tools) {
-        const bool search = tool.hosted
-            && (tool.name.find("oogleSearch") != std::string::npos
-                || tool.name.find("google_search") != std::string::npos);
-        searches += search ? 1 : 0;
-    }
-    view.webSearchTools = searches;
     return view;
 }
 

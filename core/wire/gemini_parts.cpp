@@ -134,19 +134,48 @@ void readResult(Part& part, dom::Fields& fields, CallIds& ids, json::object& inn
     innerRest = inner.rest(); // with the response as it came
 }
 
+/// Google wants a type where other protocols give an address or nothing.
+std::string mimeOf(const Part& part)
+{
+    if (!part.mime.empty()) {
+        return part.mime;
+    }
+    struct Ending {
+        std::string_view text;
+        const char* mime;
+    };
+    constexpr std::array endings{Ending{".png", "image/png"}, Ending{".jpg", "image/jpeg"},
+        Ending{".jpeg", "image/jpeg"}, Ending{".webp", "image/webp"}, Ending{".gif", "image/gif"},
+        Ending{".heic", "image/heic"}, Ending{".pdf", "application/pdf"},
+        Ending{".txt", "text/plain"}, Ending{".mp3", "audio/mpeg"}, Ending{".wav", "audio/wav"},
+        Ending{".mp4", "video/mp4"}};
+    const std::string_view name = part.url.empty() ? part.fileName : part.url;
+    const std::string_view path = name.substr(0, name.find_first_of("?#"));
+    for (const Ending& ending : endings) {
+        if (path.size() > ending.text.size()
+            && path.substr(path.size() - ending.text.size()) == ending.text) {
+            return ending.mime;
+        }
+    }
+    const char* const usual = part.kind == Part::Kind::Audio ? "audio/wav" : "application/pdf";
+    return part.kind == Part::Kind::Image ? "image/jpeg" : usual;
+}
+
 json::object mediaOf(const Part& part)
 {
     json::object media;
     if (!part.data.empty()) {
-        media["mimeType"] = part.mime;
+        media["mimeType"] = mimeOf(part);
         media["data"] = part.data;
         if (!part.fileName.empty() && part.native.of(Dialect::Gemini) != nullptr) {
             media["displayName"] = part.fileName;
         }
         return json::object{{"inlineData", std::move(media)}};
     }
-    if (!part.mime.empty()) {
-        media["mimeType"] = part.mime;
+    // What Google itself keeps has a type already, and its own clients may leave it out.
+    const bool guess = !part.url.empty() && part.native.of(Dialect::Gemini) == nullptr;
+    if (!part.mime.empty() || guess) {
+        media["mimeType"] = mimeOf(part);
     }
     media["fileUri"] = part.url.empty() ? part.fileId : part.url;
     if (!part.fileName.empty() && part.native.of(Dialect::Gemini) != nullptr) {
@@ -376,6 +405,9 @@ Part readPart(const json::object& object, CallIds& ids)
         part.signedBy = Dialect::Gemini;
     }
     json::object rest = fields.rest();
+    if (field == "fileData" && part.mime.empty() && innerRest.empty()) {
+        rest["fileData"] = json::object(); // so that no type is guessed for it
+    }
     addInner(rest, field, std::move(innerRest));
     setNative(part, std::move(rest));
     return part;

@@ -143,6 +143,7 @@ private Q_SLOTS:
     void systemTurnsBecomeTheInstruction();
     void schemasFitOrGoWhole_data();
     void schemasFitOrGoWhole();
+    void imagesByAddressGetAType();
     void effort_data();
     void effort();
     void namesLosses();
@@ -361,12 +362,12 @@ void TestGeminiCodec::readsParts()
                  "{'text':'b','videoMetadata':{'fps':2}},"
                  "{'somethingNew':{'y':[1]}},"
                  "{'text':'c','inlineData':{}},"
-                 "{'thoughtSignature':'U'},"
+                 "{'fileData':{'fileUri':'https://youtu.be/x'}},{'thoughtSignature':'U'},"
                  "7]}]}");
     const Result<Conversation> read = gemini.readRequest(body, pathOf("m"));
     QVERIFY(read);
     const std::vector<Part>& parts = read->turns[0].parts;
-    QCOMPARE(parts.size(), std::size_t(7));
+    QCOMPARE(parts.size(), std::size_t(8));
     QCOMPARE(parts[0].kind, Part::Kind::Thinking);
     QCOMPARE(parts[0].signature, std::string("S"));
     QCOMPARE(parts[0].signedBy, Dialect::Gemini);
@@ -378,7 +379,8 @@ void TestGeminiCodec::readsParts()
     QVERIFY(parts[3].native.present());
     QCOMPARE(parts[4].kind, Part::Kind::Native);
     QCOMPARE(parts[5].kind, Part::Kind::Native); // two kinds at once: not for us to judge
-    QCOMPARE(parts[6].signature, std::string("U"));
+    QCOMPARE(parts[6].url, std::string("https://youtu.be/x"));
+    QCOMPARE(parts[7].signature, std::string("U"));
     Losses losses;
     const json::object written = writtenBy(*read, losses);
     QVERIFY(losses.empty());
@@ -681,6 +683,36 @@ void TestGeminiCodec::schemasFitOrGoWhole()
         + (declared.isEmpty() ? std::string() : "," + declared.toStdString()) + "}]}]");
     QCOMPARE(json::serialize(body.at("tools")), expected);
     QVERIFY(losses.empty());
+}
+
+void TestGeminiCodec::imagesByAddressGetAType()
+{
+    const auto written = [](const char* url, Part::Kind kind) {
+        Conversation chat;
+        Part part;
+        part.kind = kind;
+        part.url = url;
+        chat.turns.push_back(turnOf(Role::User, {part}));
+        Losses losses;
+        const json::object body = writtenBy(chat, losses);
+        return json::serialize(body.at("contents").at(0).at("parts").at(0));
+    };
+    QCOMPARE(written("https://a/b.png?x=1", Part::Kind::Image),
+        quoted("{'fileData':{'mimeType':'image/png','fileUri':'https://a/b.png?x=1'}}"));
+    QCOMPARE(written("https://a/b", Part::Kind::Image),
+        quoted("{'fileData':{'mimeType':'image/jpeg','fileUri':'https://a/b'}}"));
+    QCOMPARE(written("https://a/b.pdf", Part::Kind::File),
+        quoted("{'fileData':{'mimeType':'application/pdf','fileUri':'https://a/b.pdf'}}"));
+    // A file that another provider keeps is named as a loss.
+    Conversation chat;
+    Part file;
+    file.kind = Part::Kind::File;
+    file.fileId = "file-abc";
+    chat.turns.push_back(turnOf(Role::User, {textPart("read"), file}));
+    Losses losses;
+    const json::object body = writtenBy(chat, losses);
+    QCOMPARE(body.at("contents").at(0).at("parts").as_array().size(), std::size_t(1));
+    QCOMPARE(losses.size(), std::size_t(1));
 }
 
 void TestGeminiCodec::effort_data()
