@@ -34,8 +34,6 @@ inline constexpr std::string_view contentNote = "@content";
 inline constexpr std::string_view stringNote = "@string";
 /// The content type where it is not the usual one of the role.
 inline constexpr std::string_view typeNote = "@type";
-/// On thinking that is no item of its own but the signature of the call before it (Gemini).
-inline constexpr std::string_view callNote = "@call";
 /// On thinking of another provider that came back from the client.
 inline constexpr std::string_view sealedNote = "@sealed";
 /// On a tool: the namespace object it stood in, without its tools.

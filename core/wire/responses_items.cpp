@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::string_view sealPrefix = "headgate.";
 constexpr std::string_view redactedSeal = "redacted.";
-constexpr std::string_view callSeal = "call.";
 
 bool isText(std::string_view type)
 {
@@ -613,11 +612,7 @@ std::string sealedSignature(const Part& part)
         return part.signature;
     }
     std::string out = std::string(sealPrefix) + dialectName(part.signedBy) + ".";
-    if (part.kind == Part::Kind::ToolCall) {
-        out += callSeal;
-    } else if (part.redacted) {
-        out += redactedSeal;
-    }
+    out += part.redacted ? redactedSeal : std::string_view();
     return out + part.signature;
 }
 
@@ -635,15 +630,8 @@ void unsealSignature(Part& part)
         return;
     }
     text.remove_prefix(dot + 1);
-    const auto take = [&text](std::string_view seal) {
-        const bool is = text.starts_with(seal);
-        text.remove_prefix(is ? seal.size() : 0);
-        return is;
-    };
-    part.redacted = take(redactedSeal);
-    if (!part.redacted && take(callSeal)) {
-        note(part, callNote, true);
-    }
+    part.redacted = text.starts_with(redactedSeal);
+    text.remove_prefix(part.redacted ? redactedSeal.size() : 0);
     note(part, sealedNote, true);
     part.signedBy = *by;
     part.signature = std::string(text);

@@ -63,7 +63,6 @@ private:
     [[nodiscard]] Result<void> readToolFields();
     [[nodiscard]] Result<void> readInput();
     void readItem(const json::object& item);
-    bool signsCall(const Part& part);
     void readMessage(const json::object& item);
     void readResult(const json::object& item);
     void readNestedTools(const json::object& item);
@@ -343,23 +342,6 @@ void RequestReader::readNestedTools(const json::object& item)
     }
 }
 
-/// The signature of the call before it, sealed into an item of its own on its way to the client.
-bool RequestReader::signsCall(const Part& part)
-{
-    const json::object* own = nativeOf(part.native);
-    if (own == nullptr || !trueAt(*own, callNote)) {
-        return false;
-    }
-    if (!m_out.turns.empty() && !m_out.turns.back().parts.empty()) {
-        Part& last = m_out.turns.back().parts.back();
-        if (last.kind == Part::Kind::ToolCall) {
-            last.signature = part.signature;
-            last.signedBy = part.signedBy;
-        }
-    }
-    return true;
-}
-
 void RequestReader::readItem(const json::object& item)
 {
     const std::string type = stringAt(item, "type");
@@ -380,9 +362,6 @@ void RequestReader::readItem(const json::object& item)
     for (Part& part : partsOfItem(item, m_names)) {
         if (part.kind == Part::Kind::ToolCall) {
             m_callNames[part.id] = part.name;
-        }
-        if (signsCall(part)) {
-            continue;
         }
         turnFor(role).parts.push_back(std::move(part));
     }

@@ -384,20 +384,6 @@ void ResponsesWriter::endCall(Block& block)
     emit(custom ? "response.custom_tool_call_input.done" : "response.function_call_arguments.done",
         std::move(event));
     itemDone(block.item);
-    if (!block.part.signature.empty() && block.part.signedBy != Dialect::Responses) {
-        addSealed(block.part);
-    }
-}
-
-/// Another provider's signature of a call: kept by clients that send reasoning items back.
-void ResponsesWriter::addSealed(const Part& part)
-{
-    json::object reasoning;
-    reasoning["id"] = newId("rs");
-    reasoning["type"] = "reasoning";
-    reasoning["summary"] = json::array();
-    reasoning["encrypted_content"] = sealedSignature(part);
-    itemDone(addItem(std::move(reasoning)));
 }
 
 void ResponsesWriter::endThinking(Block& block)
@@ -426,8 +412,8 @@ void ResponsesWriter::endThinking(Block& block)
     if (!block.part.signature.empty() || own == nullptr) {
         // Also where there is no signature: the item is known again when the client sends it back.
         block.part.redacted = block.text.empty();
-        if (std::string sealed = sealedSignature(block.part); !sealed.empty()) {
-            reasoning["encrypted_content"] = std::move(sealed);
+        if (const std::string sealed = sealedSignature(block.part); !sealed.empty()) {
+            reasoning["encrypted_content"] = sealed;
         }
     }
     if (own != nullptr) {

@@ -49,7 +49,6 @@ private:
     void endBlock(Block& block, const Part& end);
     void endText(Block& block);
     void endCall(Block& block);
-    void addSealed(const Part& part);
     void endThinking(Block& block);
     void endMedia(Block& block);
     void endNative(Block& block);

@@ -240,28 +240,28 @@ void TestResponsesStream::unsignedThinkingComesBack()
     QCOMPARE(losses.size(), std::size_t(1));
 }
 
-/// Gemini signs its calls and wants that back.
+/// Gemini signs its calls and wants that back: its reader puts the signature into thinking before
+/// the call, and OpenAI itself never gets to see it.
 void TestResponsesStream::signedCallsComeBack()
 {
     AnswerEvent end = ended(0);
     end.part.signature = "THOUGHT";
     end.part.signedBy = Dialect::Gemini;
     const std::string stream
-        = streamOf({begun(0, Part::Kind::ToolCall, "c1", "f"), more(0, "{}"), end,
-                       begun(1, Part::Kind::ToolCall, "c2", "g"), more(1, "{}"), ended(1),
-                       finished(StopReason::ToolCall)},
+        = streamOf({begun(0, Part::Kind::Thinking), end, begun(1, Part::Kind::ToolCall, "c1", "f"),
+                       more(1, "{}"), ended(1), finished(StopReason::ToolCall)},
             contextFor());
     QVERIFY2(faultOf(stream).isEmpty(), faultOf(stream).toUtf8());
     const std::string body
         = "{\"model\":\"m\",\"input\":" + json::serialize(lastResponse(stream).at("output")) + "}";
     const Result<Conversation> back = codec().readRequest(body, {});
     QVERIFY(back);
-    const std::vector<Part>& parts = back->turns.front().parts;
-    QCOMPARE(parts.size(), std::size_t(2));
-    QCOMPARE(parts[0].signature, std::string("THOUGHT"));
-    QCOMPARE(parts[0].signedBy, Dialect::Gemini);
-    QVERIFY(parts[1].signature.empty());
-    // OpenAI itself never gets to see what others signed.
+    WriteOptions options;
+    options.model = "gemini";
+    Losses losses;
+    const Result<std::string> google = geminiCodec().writeRequest(*back, options, losses);
+    QVERIFY(google);
+    QVERIFY2(google->find("THOUGHT") != std::string::npos, google->c_str());
     RequestEdits edits;
     edits.model = "m";
     const Result<std::string> edited = codec().edit(body, {}, edits);
