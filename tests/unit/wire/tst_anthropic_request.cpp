@@ -40,6 +40,8 @@ private Q_SLOTS:
     void deepJsonIsRefused();
     void writesBackWhatItRead_data();
     void writesBackWhatItRead();
+    void writesSettingsBack_data();
+    void writesSettingsBack();
     void viewOfHostedTools_data();
     void viewOfHostedTools();
     void viewOfHeldContext_data();
@@ -169,6 +171,14 @@ void TestAnthropicRequest::writesBackWhatItRead_data()
         user("{'type':'search_result','source':'https://e','title':'T','content':"
              "[{'type':'text','text':'found'}]},{'type':'container_upload',"
              "'file_id':'file_3'}"));
+}
+
+void TestAnthropicRequest::writesSettingsBack_data()
+{
+    QTest::addColumn<QByteArray>("more");
+    const auto row = [](const char* name, const std::string& more) {
+        QTest::newRow(name) << QByteArray::fromStdString(more);
+    };
     row("thinking enabled", hello + ",'thinking':{'type':'enabled','budget_tokens':2048}");
     row("thinking adaptive",
         hello
@@ -207,6 +217,11 @@ void TestAnthropicRequest::writesBackWhatItRead_data()
               "'clear_tool_uses_20250919'}]},'betas':['b-1'],'cache_control':{'type':"
               "'ephemeral'}");
     row("unknown", hello + ",'a_field_of_2030':{'deep':[1,{'x':null}]}");
+}
+
+void TestAnthropicRequest::writesSettingsBack()
+{
+    writesBackWhatItRead();
 }
 
 void TestAnthropicRequest::writesBackWhatItRead()
