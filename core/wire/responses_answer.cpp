@@ -152,13 +152,14 @@ std::optional<catalog::Usage> usageOf(const json::object& response)
     if (!usage) {
         return std::nullopt; // a usage that cannot be read is no usage: the caller estimates
     }
-    if (usage->serviceTier.empty()) {
-        usage->serviceTier = stringAt(response, "service_tier");
+    catalog::Usage out = std::move(usage).value();
+    if (out.serviceTier.empty()) {
+        out.serviceTier = stringAt(response, "service_tier");
     }
-    if (usage->webSearches == 0) {
-        usage->webSearches = webSearchesOf(response);
+    if (out.webSearches == 0) {
+        out.webSearches = webSearchesOf(response);
     }
-    return std::move(*usage);
+    return out;
 }
 
 json::object writeUsage(const catalog::Usage& usage)

@@ -170,16 +170,16 @@ void ResponsesReader::start(const json::object& event)
 OpenItem& ResponsesReader::itemOf(const json::object& event)
 {
     const std::optional<std::int64_t> index = dom::wholeAt(event, "output_index");
-    const std::string id = stringAt(event, "item_id");
-    if (!index) {
-        for (auto& [at, item] : m_items) {
-            if (!id.empty() && item.id == id) {
-                return item;
-            }
-        }
+    const std::string_view id = dom::stringAt(event, "item_id");
+    std::int64_t at = m_items.empty() ? 0 : m_items.rbegin()->first;
+    if (index) {
+        at = *index;
+    } else if (!id.empty()) {
+        const auto known = std::find_if(m_items.begin(), m_items.end(),
+            [id](const auto& entry) { return entry.second.id == id; });
+        at = known != m_items.end() ? known->first : at;
     }
-    const std::int64_t next = m_items.empty() ? 0 : m_items.rbegin()->first;
-    OpenItem& item = m_items[index.value_or(next)];
+    OpenItem& item = m_items[at];
     if (item.id.empty()) {
         item.id = id;
     }
