@@ -153,9 +153,13 @@ std::string attemptsText(const std::vector<Attempt>& attempts)
     }
     json::array out;
     for (const auto& attempt : attempts) {
-        out.push_back(json::object{{"hold", attempt.hold.value}, {"model", attempt.model},
+        json::object one{{"hold", attempt.hold.value}, {"model", attempt.model},
             {"bound", attempt.bound.nano()}, {"charged", attempt.charged.nano()},
-            {"outcome", attempt.outcome}, {"error", attempt.error}, {"http", attempt.httpStatus}});
+            {"outcome", attempt.outcome}, {"error", attempt.error}, {"http", attempt.httpStatus}};
+        if (!attempt.upstreamId.empty()) { // rows from before it was kept hash as they did
+            one["upstream_id"] = attempt.upstreamId;
+        }
+        out.push_back(std::move(one));
     }
     return json::serialize(out);
 }
@@ -195,6 +199,7 @@ std::vector<Attempt> attemptsFrom(std::string_view text)
         attempt.outcome = textOf(object, "outcome");
         attempt.error = textOf(object, "error");
         attempt.httpStatus = static_cast<int>(integerOf(object, "http"));
+        attempt.upstreamId = textOf(object, "upstream_id");
         out.push_back(std::move(attempt));
     }
     return out;

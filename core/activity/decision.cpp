@@ -110,10 +110,14 @@ private:
 
 json::object attemptToJson(const Attempt& attempt)
 {
-    return {{"hold", attempt.hold.value}, {"model", attempt.model},
+    json::object out{{"hold", attempt.hold.value}, {"model", attempt.model},
         {"bound_usd", attempt.bound.toDecimal()}, {"charged_usd", attempt.charged.toDecimal()},
         {"outcome", attempt.outcome}, {"error", attempt.error},
         {"http_status", attempt.httpStatus}};
+    if (!attempt.upstreamId.empty()) {
+        out["upstream_request_id"] = attempt.upstreamId;
+    }
+    return out;
 }
 
 void readAttempts(Reader& reader, Decision& out)
@@ -140,6 +144,7 @@ void readAttempts(Reader& reader, Decision& out)
         fields.text("outcome", attempt.outcome);
         fields.text("error", attempt.error);
         fields.integer("http_status", attempt.httpStatus);
+        fields.text("upstream_request_id", attempt.upstreamId);
         if (!fields.firstBad().empty()) {
             reader.bad("attempts");
         }

@@ -38,6 +38,7 @@ struct Attempt {
     std::string outcome; ///< hold state name, or "denied"
     std::string error; ///< what the provider said, redacted; empty when fine
     int httpStatus = 0;
+    std::string upstreamId; ///< the provider's own name for the call; may be empty
 };
 
 struct Decision {

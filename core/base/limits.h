@@ -38,6 +38,8 @@ inline constexpr int connectTimeoutMs = 10'000;
 /// Reasoning models think for minutes before the first byte.
 inline constexpr int firstByteTimeoutMs = 600'000;
 inline constexpr int idleTimeoutMs = 120'000;
+/// A provider that does not count a prompt's tokens by then is not waited for: it is counted here.
+inline constexpr int tokenCountTimeoutMs = 10'000;
 /// After the client left, the provider is read on for its usage this long.
 inline constexpr int drainTimeoutMs = 30'000;
 inline constexpr std::size_t answerBytesMax = 256 * 1024 * 1024;
@@ -65,6 +67,11 @@ inline constexpr std::size_t loopSessionsMax = 8'192;
 /// Different requests remembered of each: an agent that goes round in a circle of more than eight
 /// steps changes its conversation on the way.
 inline constexpr std::size_t loopRequestsPerSessionMax = 8;
+/// Stateful responses whose provider and size are remembered: some 20 MB.
+inline constexpr std::size_t responsePinsMax = 65'536;
+/// Uses of provider-run tools that a request without a limit of its own is given: each is bounded by
+/// a whole context, so that more would hold more money than most pools have.
+inline constexpr int hostedUsesDefault = 4;
 /// Upper end of what an operator may set.
 inline constexpr int loopRepeatsMax = 1'000;
 

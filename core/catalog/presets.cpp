@@ -72,6 +72,13 @@ std::vector<Model> simModels()
     models[0].prices.push_back(simSheet(100'000, 400'000));
     models[1].prices.push_back(simSheet(600'000, 2'400'000));
     models[2].prices.push_back(simSheet(3'000'000, 15'000'000));
+    Model embed = simModel("sim-embed", "Sim embed", 1);
+    embed.embedding = true;
+    embed.can = Capabilities();
+    embed.contextTokens = 8'192;
+    embed.maxOutputTokens = 0;
+    embed.prices.push_back(simSheet(20'000, 0));
+    models.push_back(std::move(embed));
     return models;
 }
 

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <vector>
 
 namespace headgate::proxy {
 
@@ -15,14 +15,6 @@ using wire::Refusal;
 using wire::RefusalKind;
 
 namespace {
-
-/// Routes that other programs serve under these names and this build does not.
-constexpr std::array<std::string_view, 12> knownElsewhere{"/responses", "/embeddings", "/messages",
-    "/messages/count_tokens", "/completions", "/api/chat", "/api/generate", "/api/tags",
-    "/moderations", "/audio/speech", "/audio/transcriptions", "/images/generations"};
-
-constexpr const char* servedRoutes
-    = "Served here: POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /healthz.";
 
 Refusal refusal(RefusalKind kind, std::string message)
 {
@@ -75,22 +67,28 @@ std::optional<Refusal> checkOrigin(const RequestHead& head, int port)
     return std::nullopt;
 }
 
-std::string_view presentedKey(const RequestHead& head)
+/// Every place where some SDK puts its key, in the order in which they count.
+std::vector<std::string> presentedKeys(const RequestHead& head)
 {
-    if (const auto key = head.header("x-api-key"); !key.empty()) {
-        return key;
-    }
+    std::vector<std::string> keys;
+    const auto add = [&keys](std::string_view key) {
+        while (!key.empty() && key.front() == ' ') {
+            key.remove_prefix(1);
+        }
+        if (!key.empty()) {
+            keys.emplace_back(key);
+        }
+    };
+    add(head.header("x-api-key"));
+    add(head.header("x-goog-api-key"));
     const auto authorization = head.header("authorization");
     constexpr std::string_view bearer = "bearer ";
     if (authorization.size() > bearer.size()
         && equalsIgnoringCase(authorization.substr(0, bearer.size()), bearer)) {
-        auto key = authorization.substr(bearer.size());
-        while (!key.empty() && key.front() == ' ') {
-            key.remove_prefix(1);
-        }
-        return key;
+        add(authorization.substr(bearer.size()));
     }
-    return {};
+    add(queryValue(head.target, "key"));
+    return keys;
 }
 
 std::optional<Refusal> checkKey(
@@ -99,12 +97,19 @@ std::optional<Refusal> checkKey(
     constexpr const char* remedy = " Create a key with \"headgate keys create\" or in the console "
                                    "under Keys, and send it as "
                                    "\"Authorization: Bearer hg-…\" or \"x-api-key: hg-…\".";
-    const auto key = presentedKey(head);
-    if (key.empty()) {
+    const auto keys = presentedKeys(head);
+    if (keys.empty()) {
         return refusal(
             RefusalKind::Unauthorized, fmt::format("{}{}", "A Headgate key is missing.", remedy));
     }
-    const auto it = config.keysByHash.find(strongHashHex(key));
+    // An SDK may send a provider's key from its environment beside ours: the first known one
+    // counts.
+    auto it = config.keysByHash.end();
+    for (const auto& key : keys) {
+        if (it = config.keysByHash.find(strongHashHex(key)); it != config.keysByHash.end()) {
+            break;
+        }
+    }
     if (it == config.keysByHash.end()) {
         return refusal(RefusalKind::Unauthorized,
             fmt::format("{}{}", "This key is not known to Headgate.", remedy));
@@ -121,47 +126,14 @@ std::optional<Refusal> checkKey(
     return std::nullopt;
 }
 
-std::string decodePercent(std::string_view text)
+bool takesBody(Route route)
 {
-    const auto digit = [](char c) -> int {
-        if (c >= '0' && c <= '9') {
-            return c - '0';
-        }
-        const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-        return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-    };
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0
-            && digit(text[i + 2]) >= 0) {
-            out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
-
-const char* methodsOf(Route route)
-{
-    switch (route) {
-    case Route::ChatCompletions:
-        return "POST";
-    case Route::Root:
-    case Route::Health:
-    case Route::Models:
-    case Route::Model:
-        return "GET, HEAD";
-    case Route::None:
-        break;
-    }
-    return "";
+    return std::string_view(methodsOf(route)) == "POST";
 }
 
 std::optional<Refusal> checkMethod(const RequestHead& head, Admission& admission)
 {
-    const bool post = admission.path.route == Route::ChatCompletions;
+    const bool post = takesBody(admission.path.route);
     const bool fits = post ? head.method == "POST" : head.method == "GET" || head.method == "HEAD";
     if (admission.path.route == Route::None || fits) {
         return std::nullopt;
@@ -169,7 +141,7 @@ std::optional<Refusal> checkMethod(const RequestHead& head, Admission& admission
     admission.allow = methodsOf(admission.path.route);
     return refusal(RefusalKind::MethodNotAllowed,
         fmt::format("{} is not possible on {}; use {}.", printable(head.method, 32),
-            printable(head.target, 200), admission.allow));
+            printable(admission.path.path, 200), admission.allow));
 }
 
 std::optional<Refusal> checkMedia(const RequestHead& head)
@@ -188,23 +160,13 @@ std::optional<Refusal> checkMedia(const RequestHead& head)
 
 Refusal unknownRoute(const RoutedPath& path)
 {
-    for (const auto known : knownElsewhere) {
-        if (path.path == known) {
-            return refusal(RefusalKind::NotFound,
-                fmt::format(
-                    "{} is not served by this version of Headgate. {}", known, servedRoutes));
-        }
+    if (isKnownElsewhere(path.path)) {
+        return refusal(RefusalKind::NotFound,
+            fmt::format(
+                "{} is not served by this version of Headgate. {}", path.path, servedRoutes()));
     }
     return refusal(RefusalKind::NotFound,
-        fmt::format("There is nothing at {}. {}", printable(path.path, 200), servedRoutes));
-}
-
-/// "/models/M:generateContent" and its like are calls, not models.
-bool isGeminiCall(std::string_view path)
-{
-    return path.find(":generateContent") != std::string_view::npos
-        || path.find(":streamGenerateContent") != std::string_view::npos
-        || path.find(":countTokens") != std::string_view::npos;
+        fmt::format("There is nothing at {}. {}", printable(path.path, 200), servedRoutes()));
 }
 
 /// Absolute-form targets are for proxies that fetch what a client names; this one never does.
@@ -215,37 +177,16 @@ bool isOriginForm(std::string_view target)
 
 } // namespace
 
-RoutedPath routePath(std::string_view target)
-{
-    RoutedPath out;
-    auto path = target.substr(0, target.find_first_of("?#"));
-    while (path.size() > 1 && path.back() == '/') {
-        path.remove_suffix(1);
-    }
-    if (path == "/v1") {
-        path = "/";
-    } else if (path.substr(0, 4) == "/v1/") {
-        path.remove_prefix(3);
-    }
-    out.path = std::string(path);
-    if (path == "/") {
-        out.route = Route::Root;
-    } else if (path == "/healthz") {
-        out.route = Route::Health;
-    } else if (path == "/chat/completions") {
-        out.route = Route::ChatCompletions;
-    } else if (path == "/models") {
-        out.route = Route::Models;
-    } else if (path.substr(0, 8) == "/models/" && !isGeminiCall(path)) {
-        out.route = Route::Model;
-        out.argument = decodePercent(path.substr(8));
-    }
-    return out;
-}
-
 Admission admit(const RequestHead& head, const ProxyConfig& config, int port, TimeUs nowUs)
 {
     Admission admission;
+    admission.path = routePath(head.target);
+    const bool lists = admission.path.route == Route::Models || admission.path.route == Route::Model
+        || admission.path.route == Route::None;
+    if (lists && admission.path.dialect == wire::Dialect::Chat
+        && !head.header("anthropic-version").empty()) {
+        admission.path.dialect = wire::Dialect::Anthropic;
+    }
     if ((admission.refusal = checkHost(head, port))) {
         return admission;
     }
@@ -255,12 +196,11 @@ Admission admit(const RequestHead& head, const ProxyConfig& config, int port, Ti
             "configured.");
         return admission;
     }
-    admission.path = routePath(head.target);
     if ((admission.refusal = checkOrigin(head, port))) {
         return admission;
     }
     const auto route = admission.path.route;
-    if (route != Route::Health && route != Route::Root) {
+    if (route != Route::Health && route != Route::Root && route != Route::Version) {
         if ((admission.refusal = checkKey(head, config, nowUs, admission.key))) {
             return admission;
         }
@@ -272,7 +212,7 @@ Admission admit(const RequestHead& head, const ProxyConfig& config, int port, Ti
     if ((admission.refusal = checkMethod(head, admission))) {
         return admission;
     }
-    if (route == Route::ChatCompletions) {
+    if (takesBody(route)) {
         admission.refusal = checkMedia(head);
     }
     return admission;

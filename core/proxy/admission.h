@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/proxy/http_parser.h"
 #include "core/proxy/proxy_config.h"
+#include "core/proxy/routes.h"
 #include "core/wire/refusal.h"
 
 #include <optional>
@@ -15,19 +16,8 @@
 
 namespace headgate::proxy {
 
-enum class Route { Root, Health, ChatCompletions, Models, Model, None };
-
-struct RoutedPath {
-    Route route = Route::None;
-    std::string argument; ///< Model: its id
-    std::string path; ///< without query and without /v1
-};
-
-/// Query ignored, "/v1" optional. Percent-escapes are decoded in a model's id only.
-[[nodiscard]] RoutedPath routePath(std::string_view target);
-
 struct Admission {
-    RoutedPath path;
+    RoutedPath path; ///< its dialect is the one that the client understands
     ClientKey key; ///< empty id on routes that need none
     std::optional<wire::Refusal> refusal;
     std::string allow; ///< 405: the methods that the route has

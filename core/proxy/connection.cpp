@@ -6,6 +6,7 @@
 #include "core/proxy/admission.h"
 #include "core/proxy/asio.h"
 #include "core/proxy/models_route.h"
+#include "core/proxy/token_count.h"
 
 #include <fmt/format.h>
 
@@ -27,6 +28,8 @@ constexpr std::size_t readAheadBytesMax = limits::headBytesMax;
 constexpr int lingerMs = 2'000;
 /// At shutdown: time for the last words to a client that still reads.
 constexpr int lastWordsMs = 1'000;
+/// Ollama's clients look at it before they use a feature: the version whose API is spoken here.
+constexpr const char* ollamaApiVersion = "0.12.0";
 
 wire::Refusal plainRefusal(wire::RefusalKind kind, std::string message)
 {
@@ -255,6 +258,7 @@ asio::awaitable<bool> Connection::handle(RequestParser& parser)
     auto config = m_place.shared.config(); // again for every request: a revoked key ends at once
     const auto now = m_place.shared.clock.nowUs();
     const auto admission = admit(head, *config, m_place.shared.port, now);
+    m_dialect = admission.path.dialect;
     if (admission.refusal) {
         m_place.shared.refused.fetch_add(1);
         m_keepAlive = m_keepAlive && !head.hasBody;
@@ -286,40 +290,50 @@ asio::awaitable<bool> Connection::handle(RequestParser& parser)
     co_return m_keepAlive;
 }
 
+Result<std::string> Connection::listing(const RoutedPath& path, const ProxyConfig& config) const
+{
+    switch (path.route) {
+    case Route::Models:
+        return modelsJson(config.catalog, path.dialect);
+    case Route::Model:
+        return modelJson(config.catalog, path.argument, path.dialect);
+    case Route::Version:
+        return fmt::format(
+            R"({{"version":"{}","headgate":"{}"}})", ollamaApiVersion, HEADGATE_VERSION);
+    case Route::Health:
+        return fmt::format(
+            R"({{"status":"ok","paused":{},"version":"{}"}})", config.paused, HEADGATE_VERSION);
+    case Route::Root:
+    case Route::Answer:
+    case Route::Embeddings:
+    case Route::CountTokens:
+    case Route::None:
+        break;
+    }
+    return fmt::format(
+        R"({{"name":"headgate","version":"{}","base_url":"/v1"}})", HEADGATE_VERSION);
+}
+
 asio::awaitable<void> Connection::route(
     const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
 {
-    Reply out;
-    switch (admission.path.route) {
-    case Route::ChatCompletions:
-        co_await chat(admission, parser, std::move(config));
+    const auto& path = admission.path;
+    if (path.route == Route::Answer || path.route == Route::Embeddings
+        || path.route == Route::CountTokens) {
+        co_await exchange(admission, parser, std::move(config));
         co_return;
-    case Route::Models:
-        out.body = modelsJson(config->catalog);
-        break;
-    case Route::Model: {
-        auto model = modelJson(config->catalog, admission.path.argument);
-        if (!model) {
-            co_await refuse(plainRefusal(wire::RefusalKind::NotFound, model.error().text()), {});
-            co_return;
-        }
-        out.body = std::move(*model);
-        break;
     }
-    case Route::Health:
-        out.body = fmt::format(
-            R"({{"status":"ok","paused":{},"version":"{}"}})", config->paused, HEADGATE_VERSION);
-        break;
-    case Route::Root:
-    case Route::None:
-        out.body = fmt::format(
-            R"({{"name":"headgate","version":"{}","base_url":"/v1"}})", HEADGATE_VERSION);
-        break;
+    auto body = listing(path, *config);
+    if (!body) {
+        co_await refuse(plainRefusal(wire::RefusalKind::NotFound, body.error().text()), {});
+        co_return;
     }
+    Reply out;
+    out.body = std::move(*body);
     co_await reply(std::move(out));
 }
 
-asio::awaitable<void> Connection::chat(
+asio::awaitable<void> Connection::exchange(
     const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
 {
     auto& shared = m_place.shared;
@@ -336,10 +350,15 @@ asio::awaitable<void> Connection::chat(
     }
     ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
         shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
-        &shared.loops, shared.onAlert};
-    ExchangeRequest request{
-        parser.head(), std::move(parser.body()), admission.key, now, shared.clock.monotonicUs()};
-    const bool refused = co_await runExchange(std::move(env), std::move(request), *this);
+        &shared.loops, shared.onAlert, &shared.responses};
+    ExchangeRequest request{parser.head(), std::move(parser.body()), admission.key, now,
+        shared.clock.monotonicUs(), admission.path};
+    bool refused = false;
+    if (admission.path.route == Route::CountTokens) {
+        refused = co_await runTokenCount(std::move(env), std::move(request), *this);
+    } else {
+        refused = co_await runExchange(std::move(env), std::move(request), *this);
+    }
     shared.inFlight.fetch_sub(1);
     if (refused) {
         shared.refused.fetch_add(1);
@@ -350,7 +369,7 @@ asio::awaitable<void> Connection::chat(
 
 asio::awaitable<void> Connection::refuse(wire::Refusal refusal, std::string allow)
 {
-    auto written = wire::writeChatRefusal(refusal);
+    auto written = wire::codecOf(m_dialect).writeRefusal(refusal);
     Reply out;
     out.status = written.status;
     out.headers = std::move(written.headers);

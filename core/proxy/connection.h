@@ -20,6 +20,7 @@
 namespace headgate::proxy {
 
 struct Admission;
+struct RoutedPath;
 
 class Connection final : public ClientStream,
                          public Sweepable,
@@ -61,11 +62,13 @@ private:
     boost::asio::awaitable<bool> handle(RequestParser& parser);
     boost::asio::awaitable<void> route(const Admission& admission, RequestParser& parser,
         std::shared_ptr<const ProxyConfig> config);
-    boost::asio::awaitable<void> chat(const Admission& admission, RequestParser& parser,
+    boost::asio::awaitable<void> exchange(const Admission& admission, RequestParser& parser,
         std::shared_ptr<const ProxyConfig> config);
     boost::asio::awaitable<void> refuse(wire::Refusal refusal, std::string allow);
     boost::asio::awaitable<bool> send(std::string bytes);
     boost::asio::awaitable<void> linger();
+    [[nodiscard]] Result<std::string> listing(
+        const RoutedPath& path, const ProxyConfig& config) const;
     [[nodiscard]] std::string headText(const Reply& reply, const std::string& framing) const;
 
     boost::asio::ip::tcp::socket m_socket;
@@ -80,6 +83,7 @@ private:
     bool m_headOnly = false; ///< HEAD
     bool m_chunked = true; ///< HTTP/1.1
     bool m_expired = false;
+    wire::Dialect m_dialect = wire::Dialect::Chat; ///< of the request being served
     std::int64_t m_bodyBytes = 0; ///< counted in ProxyShared::bodyBytes
 };
 

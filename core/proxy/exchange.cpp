@@ -26,7 +26,9 @@ Exchange::Exchange(
       m_request(std::move(request)),
       m_client(client),
       m_bell(std::make_shared<MoneyBell>(std::move(executor))),
-      m_config(*m_env.config)
+      m_config(*m_env.config),
+      m_codec(wire::codecOf(m_request.path.dialect)),
+      m_kind(m_request.path.route == Route::Embeddings ? CallKind::Embeddings : CallKind::Answer)
 {
     m_decision.id = m_env.sink.nextId(m_request.atUs);
     m_decision.atUs = m_request.atUs;
@@ -107,19 +109,11 @@ bool Exchange::read()
     const auto given = m_request.head.header("x-request-id");
     m_decision.requestId = given.empty() ? activity::decisionIdText(m_decision.id)
                                          : printable(given, limits::requestIdBytesMax);
-    auto chat = wire::readChatRequest(m_request.body);
-    if (!chat) {
-        Refusal refusal;
-        refusal.kind = RefusalKind::BadRequest;
-        refusal.message = chat.error().text();
-        refusal.param = wire::offendingField(chat.error());
-        m_refusal = std::move(refusal);
+    if (!readBody()) {
         return false;
     }
-    m_chat = std::move(*chat);
-    m_decision.askedModel = printable(m_chat.model, limits::nameBytesMax);
-    m_decision.stream = m_chat.stream;
-    m_keepsUsage = m_chat.includeUsage.value_or(false);
+    m_decision.askedModel = printable(m_view.model, limits::nameBytesMax);
+    m_decision.stream = m_view.stream;
     m_ledgerId
         = fmt::format("{}:{}", m_request.key.id.value, activity::decisionIdText(m_decision.id));
     return claimName();
@@ -145,16 +139,20 @@ bool Exchange::claimName()
 
 void Exchange::know()
 {
-    m_identity = identityOf(m_config, m_request.key, m_request.head, m_chat);
+    m_identity = identityOf(m_config, m_request.key, m_request.head, m_view);
     routing::RequestHints hints;
     hints.taskTag = printable(m_request.head.header("x-headgate-task"), limits::nameBytesMax);
     hints.requestClass
         = printable(m_request.head.header("x-claude-code-request-class"), limits::nameBytesMax);
     hints.userAgent = printable(m_request.head.header("user-agent"), 256);
-    m_facts = routing::extractFacts(m_chat, hints);
+    m_facts = routing::extractFacts(m_view, hints);
     m_decision.user = m_identity.user;
     m_decision.session = m_identity.session;
     m_decision.tags = m_identity.tags;
+    if (const auto retries = m_request.head.header("x-stainless-retry-count");
+        !retries.empty() && retries != "0") {
+        m_decision.tags.push_back("client-retry:" + printable(retries, 8));
+    }
     m_decision.priority = priorityName(m_identity.priority);
     m_decision.task = routing::taskTypeName(m_facts.task);
     m_decision.difficulty = m_facts.difficulty;
@@ -167,7 +165,7 @@ bool Exchange::goesInCircles()
     }
     const auto place = fmt::format("{}/{}", m_request.key.id.value, m_identity.session);
     auto asked = m_env.loops->ask(
-        m_config.loops, place, !m_identity.session.empty(), m_chat, m_request.atMonotonicUs);
+        m_config.loops, place, !m_identity.session.empty(), m_view, m_request.atMonotonicUs);
     m_watch = std::move(asked.watch);
     if (!asked.found) {
         return false;
@@ -212,7 +210,7 @@ asio::awaitable<bool> Exchange::run()
     for (;;) {
         const auto held = co_await holdMoney();
         if (held == Held::ConnectFailed
-            && mayFallBack(wire::writeChatRefusal(*m_refusal), m_refusal->message)) {
+            && mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message)) {
             continue;
         }
         if (held == Held::ClientLeft) {

@@ -13,6 +13,8 @@
 #include "core/proxy/loop_detector.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
+#include "core/proxy/response_pins.h"
+#include "core/proxy/routes.h"
 #include "core/proxy/sweeper.h"
 #include "core/proxy/upstream.h"
 #include "core/tokens/margins.h"
@@ -63,6 +65,7 @@ struct ExchangeEnv {
     tokens::Margins* margins = nullptr; ///< null: bounds stay at their start
     LoopDetector* loops = nullptr; ///< null: nobody looks for loops
     std::function<void(const std::string&)> onAlert = {}; ///< any thread; for the operator
+    ResponsePins* responses = nullptr; ///< null: stateful responses are bounded by whole contexts
 };
 
 struct ExchangeRequest {
@@ -71,6 +74,7 @@ struct ExchangeRequest {
     ClientKey key;
     TimeUs atUs = 0;
     std::int64_t atMonotonicUs = 0;
+    RoutedPath path = {}; ///< what is asked, in which dialect
 };
 
 /// True when the request was refused or rejected (for the counters).

@@ -4,7 +4,9 @@
 
 #include "core/base/limits.h"
 #include "core/base/log.h"
-#include "core/proxy/identity.h"
+#include "core/proxy/provider_headers.h"
+#include "core/wire/chat_answer.h"
+#include "core/wire/embeddings.h"
 
 #include <fmt/format.h>
 
@@ -18,33 +20,6 @@ namespace {
 constexpr std::size_t errorBodyBytesMax = 64 * 1024;
 
 } // namespace
-
-UpstreamRequest Exchange::upstreamRequest() const
-{
-    UpstreamRequest request;
-    request.path = "/chat/completions";
-    request.stream = m_chat.stream;
-    wire::RequestEdits edits;
-    edits.model = m_plan.modelName;
-    if (m_plan.outputCeiling > 0) {
-        edits.outputCeiling = m_plan.outputCeiling;
-    }
-    edits.ceilingField = m_provider->ceilingField;
-    edits.injectUsage = m_chat.stream && !m_keepsUsage && m_provider->injectUsage;
-    request.body = wire::editChatRequest(m_request.body, m_chat, edits);
-    request.headers.emplace_back("content-type", "application/json");
-    request.headers.emplace_back(
-        "accept", m_chat.stream ? "text/event-stream" : "application/json");
-    request.headers.emplace_back("accept-encoding", "identity");
-    const auto agent = printable(m_request.head.header("user-agent"), 256);
-    request.headers.emplace_back(
-        "user-agent", "headgate/" HEADGATE_VERSION + (agent.empty() ? "" : " (" + agent + ")"));
-    // Not openai-organization and -project: they choose whose account pays.
-    if (const auto beta = m_request.head.header("openai-beta"); !beta.empty()) {
-        request.headers.emplace_back("openai-beta", printable(beta, 256));
-    }
-    return request;
-}
 
 asio::awaitable<Exchange::Called> Exchange::call()
 {
@@ -72,7 +47,7 @@ asio::awaitable<Exchange::Called> Exchange::call()
                 "The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
             m_refusal = std::move(refusal);
             co_await release("nothing was sent");
-            if (mayFallBack(wire::writeChatRefusal(*m_refusal), m_refusal->message)) {
+            if (mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message)) {
                 co_return Called::TryAnother;
             }
             auto told = *m_refusal;
@@ -89,11 +64,12 @@ asio::awaitable<Exchange::Called> Exchange::call()
         co_return Called::Done;
     }
     m_decision.attempts.back().httpStatus = head->status;
+    m_decision.attempts.back().upstreamId = upstreamIdOf(head->headers);
     if (head->status < 200 || head->status >= 300) {
         auto refused = std::move(*head);
         co_return co_await providerRefused(std::move(refused));
     }
-    if (m_chat.stream && isEventStream(head->headers)) {
+    if (m_view.stream && isStreamOf(m_upstream, head->headers)) {
         co_await relayStream();
     } else {
         co_await relayWhole();
@@ -139,7 +115,8 @@ asio::awaitable<Exchange::Called> Exchange::providerRefused(UpstreamHead head)
         m_call->cancel();
     }
     setPhaseDeadline(0);
-    ProviderError error = readProviderError(m_provider->name, head, body);
+    ProviderError error
+        = readProviderError(m_provider->name, head, body, {m_upstream, m_request.path.dialect});
     m_decision.attempts.back().error = log::redacted(error.refusal.message);
     auto charge = error.mayHaveBilled ? chargeForInput(terms()) : chargeNothing();
     co_await settle(std::move(charge));
@@ -158,47 +135,99 @@ asio::awaitable<Exchange::Called> Exchange::providerRefused(UpstreamHead head)
     co_return Called::Done;
 }
 
-asio::awaitable<void> Exchange::relayWhole()
+/// False: the provider broke off; the call is settled and the client told.
+asio::awaitable<bool> Exchange::readWhole(std::string& body)
 {
     const int idleMs
         = m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs;
-    std::string body;
     for (;;) {
         setPhaseDeadline(idleMs);
         const auto piece = co_await m_call->readBody(body);
         if (!piece) {
             auto error = piece.error();
             co_await failCall(std::move(error));
-            co_return;
+            co_return false;
         }
         if (!*piece) {
-            break;
+            setPhaseDeadline(0);
+            co_return true;
         }
     }
-    setPhaseDeadline(0);
-    const auto facts = wire::readChatAnswer(body);
+}
+
+asio::awaitable<void> Exchange::relayWhole()
+{
+    std::string body;
+    const bool whole = co_await readWhole(body);
+    if (!whole) {
+        co_return;
+    }
+    wire::Answer answer;
+    const auto facts = readFacts(body, answer);
     if (!facts) {
         UpstreamError error;
         error.message = "its answer cannot be read (" + facts.error().message + ").";
         co_await failCall(std::move(error));
         co_return;
     }
-    auto charge = chargeForUsage(terms(), *facts);
-    if (!charge) {
-        charge = chargeForDelivered(terms(), *facts);
+    auto charge = chargeForWhole(*facts);
+    m_decision.status = charge.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
+    co_await settle(std::move(charge));
+    rememberResponse(*facts);
+    m_decision.firstByteUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
+    if (isTranslated() && m_view.stream) {
+        co_await handAsStream(std::move(answer));
+        co_return;
     }
-    m_decision.status
-        = charge && charge->kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
-    auto charged = charge.value_or(chargeInFull());
-    co_await settle(std::move(charged));
     Reply reply;
     reply.headers = successHeaders(true);
-    reply.body = std::move(body);
-    m_decision.firstByteUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
+    reply.body = isTranslated() ? m_codec.writeAnswer(answer, answerContext()) : std::move(body);
     const bool delivered = co_await m_client.reply(std::move(reply));
     if (!delivered || m_left) {
         setFailure(Status::ClientLeft, 499, "The client left before its answer was ready.");
     }
+}
+
+/// What the meter needs of a whole answer; `answer` is filled only when it must be translated.
+Result<wire::AnswerFacts> Exchange::readFacts(const std::string& body, wire::Answer& answer) const
+{
+    if (m_kind == CallKind::Embeddings) {
+        return wire::readEmbeddingsAnswer(body);
+    }
+    if (!isTranslated() && m_upstream == wire::Dialect::Chat) {
+        return wire::readChatAnswer(body);
+    }
+    auto read = wire::codecOf(m_upstream).readAnswer(body);
+    if (!read) {
+        return read.error();
+    }
+    wire::AnswerFacts facts;
+    for (const auto& event : wire::eventsOf(*read)) {
+        wire::addFacts(facts, event);
+    }
+    facts.done = true;
+    if (facts.error.empty()) {
+        facts.error = read->error;
+    }
+    answer = std::move(*read);
+    return facts;
+}
+
+/// The client wanted a stream, its provider sent the answer in one piece.
+asio::awaitable<void> Exchange::handAsStream(wire::Answer answer)
+{
+    const auto writer = m_codec.eventWriter(answerContext());
+    std::string bytes;
+    for (const auto& event : wire::eventsOf(answer)) {
+        writer->write(event, bytes);
+    }
+    writer->end(bytes);
+    co_await hand(std::move(bytes));
+    if (m_left) {
+        setFailure(Status::ClientLeft, 499, "The client left before its answer was ready.");
+        co_return;
+    }
+    co_await m_client.endStream();
 }
 
 asio::awaitable<void> Exchange::hand(std::string bytes)
@@ -211,7 +240,7 @@ asio::awaitable<void> Exchange::hand(std::string bytes)
         m_streaming = true;
         m_decision.firstByteUs = m_env.clock.monotonicUs() - m_request.atMonotonicUs;
         Reply head;
-        head.contentType = "text/event-stream; charset=utf-8";
+        head.contentType = m_request.path.arrayStream ? "application/json" : m_codec.streamType();
         head.headers = successHeaders(false);
         head.headers.emplace_back("cache-control", "no-cache");
         taken = co_await m_client.startStream(std::move(head));
@@ -225,7 +254,7 @@ asio::awaitable<void> Exchange::hand(std::string bytes)
 }
 
 /// Reads and hands over until the upstream ends. True: it ended properly.
-asio::awaitable<bool> Exchange::pump(wire::ChatStreamMeter& meter)
+asio::awaitable<bool> Exchange::pump(wire::StreamRelay& relay)
 {
     const int idleMs
         = m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs;
@@ -244,23 +273,23 @@ asio::awaitable<bool> Exchange::pump(wire::ChatStreamMeter& meter)
         }
         std::string out;
         if (!*more) {
-            meter.finish(out);
+            relay.finish(out);
             co_await hand(std::move(out));
             co_return true;
         }
-        const auto fed = meter.feed(piece, out);
+        const auto fed = relay.feed(piece, out);
         if (!fed) {
             m_decision.attempts.back().error = fed.error().message;
             m_call->cancel();
             co_return false;
         }
         co_await hand(std::move(out));
-        if (!m_overrun && running.exceeded(meter.facts())) {
+        if (!m_overrun && running.exceeded(relay.facts())) {
             m_overrun = true; // the client gets no more; the provider's own figure is still wanted
             m_drainDeadlineMs = m_env.sweeper.in(std::max(m_env.drainTimeoutMs, 1));
             updateDeadline();
         }
-        if (m_overrun && running.exceeded(meter.facts()) && running.runaway()) {
+        if (m_overrun && running.exceeded(relay.facts()) && running.runaway()) {
             m_call->cancel();
             co_return false;
         }
@@ -269,13 +298,17 @@ asio::awaitable<bool> Exchange::pump(wire::ChatStreamMeter& meter)
 
 asio::awaitable<void> Exchange::relayStream()
 {
-    const bool strip = !m_keepsUsage && m_provider->injectUsage;
-    wire::ChatStreamMeter meter(strip);
-    const bool ended = co_await pump(meter);
+    wire::RelayOptions options;
+    options.upstream = m_upstream;
+    options.client = m_request.path.dialect;
+    options.stripUsage = !isTranslated() && !m_keepsUsage && m_provider->injectUsage;
+    options.context = answerContext();
+    wire::StreamRelay relay(std::move(options));
+    const bool ended = co_await pump(relay);
     setPhaseDeadline(0);
     m_drainDeadlineMs = 0;
     updateDeadline();
-    const auto& facts = meter.facts();
+    const auto& facts = relay.facts();
     const bool proper = ended && (facts.done || !facts.finishReason.empty());
     std::optional<Charge> charge;
     if (proper || facts.done) {
@@ -287,7 +320,9 @@ asio::awaitable<void> Exchange::relayStream()
     auto charged = charge ? std::move(*charge) : chargeForEarlyEnd(facts);
     m_decision.status = charged.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
     co_await settle(std::move(charged));
-    co_await endStream(facts, proper);
+    rememberResponse(facts);
+    // A translated stream has its end only when the provider's answer had one.
+    co_await endStream(relay, isTranslated() ? ended && facts.done : proper);
 }
 
 /// A stream that broke off. Delivered text allows an estimate only when the provider itself ended
@@ -310,15 +345,15 @@ Charge Exchange::chargeForEarlyEnd(const wire::AnswerFacts& facts) const
     return full;
 }
 
-asio::awaitable<void> Exchange::endStream(const wire::AnswerFacts& facts, bool properEnd)
+asio::awaitable<void> Exchange::endStream(wire::StreamRelay& relay, bool properEnd)
 {
     if (m_left || m_client.gone()) {
         setFailure(Status::ClientLeft, 499, "The client left before the end of its answer.");
         co_return;
     }
     if (properEnd && !m_overrun) {
-        if (!facts.error.empty()) {
-            setFailure(Status::Failed, 200, log::redacted(facts.error));
+        if (!relay.facts().error.empty()) {
+            setFailure(Status::Failed, 200, log::redacted(relay.facts().error));
         }
         co_await m_client.endStream();
         co_return;
@@ -340,8 +375,9 @@ asio::awaitable<void> Exchange::endStream(const wire::AnswerFacts& facts, bool p
         co_return;
     }
     setFailure(Status::Cut, 200, refusal.message);
-    const auto event = wire::writeChatStreamError(refusal);
-    const bool taken = co_await m_client.write(event);
+    std::string last;
+    relay.fail(refusal, last);
+    const bool taken = co_await m_client.write(last);
     if (taken) {
         co_await m_client.endStream();
     }

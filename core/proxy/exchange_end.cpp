@@ -40,16 +40,42 @@ CallTerms Exchange::terms() const
     out.tokenizer = m_model->tokenizer;
     out.inputTokens = m_plan.inputTokens;
     out.outputCeiling = m_plan.outputCeiling;
-    out.choices = m_chat.n;
+    out.choices = m_view.n;
     out.reasons = m_model->can.reasoning;
     return out;
+}
+
+Charge Exchange::chargeForWhole(const wire::AnswerFacts& facts) const
+{
+    auto charge = chargeForUsage(terms(), facts);
+    if (!charge && m_kind == CallKind::Embeddings) {
+        charge = chargeForInput(terms()); // vectors are no output that is billed
+    }
+    if (!charge) {
+        charge = chargeForDelivered(terms(), facts);
+    }
+    return charge.value_or(chargeInFull());
+}
+
+/// A later request may go on from this response by its id alone.
+void Exchange::rememberResponse(const wire::AnswerFacts& facts)
+{
+    if (m_env.responses == nullptr || m_upstream != wire::Dialect::Responses || !facts.usage) {
+        return;
+    }
+    ResponsePin pin;
+    pin.provider = m_plan.provider;
+    pin.model = m_plan.model;
+    pin.tokens = facts.usage->inputTotal() + facts.usage->output;
+    m_env.responses->remember(facts.providerRequestId, std::move(pin));
 }
 
 /// Only what the provider itself counted, of text alone: images and the like are bounded otherwise.
 void Exchange::learnMargin(const Charge& charge)
 {
     if (m_env.margins == nullptr || charge.kind != ledger::SettleKind::Exact
-        || charge.inputTokens <= 0 || m_facts.images + m_facts.audio + m_facts.files > 0) {
+        || charge.inputTokens <= 0 || m_kind == CallKind::Embeddings || unseenInput().any()
+        || m_facts.images + m_facts.audio + m_facts.files > 0) {
         return;
     }
     tokens::MarginObservation seen;
@@ -117,6 +143,9 @@ Headers Exchange::successHeaders(bool whole) const
     headers.emplace_back("x-headgate-tier", std::to_string(m_plan.tier));
     headers.emplace_back("x-headgate-reason", headerText(m_plan.reason));
     headers.emplace_back("x-headgate-escalations", std::to_string(m_decision.escalations));
+    if (const auto& id = m_decision.attempts.back().upstreamId; !id.empty()) {
+        headers.emplace_back("x-headgate-upstream-request-id", id);
+    }
     if (m_request.key.hideAmounts) {
         return headers;
     }
@@ -138,7 +167,7 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
         refusal.metadata.clear();
         refusal.message = "The budget for this key is used up. Ask whoever gave you the key.";
     }
-    auto written = m_repeated ? *m_repeated : wire::writeChatRefusal(refusal);
+    auto written = m_repeated ? *m_repeated : m_codec.writeRefusal(refusal);
     if (m_lastFailure && refusal.kind == RefusalKind::NoCapableModel) {
         written = *m_lastFailure; // nobody could take the place of the provider that failed
         setFailure(Status::Failed, written.status, m_lastFailureText);
@@ -200,7 +229,7 @@ void Exchange::record()
     const bool planned = !m_plan.candidates.empty() || !m_plan.reason.empty();
     if (planned) {
         m_decision.outcome = routing::outcomeName(m_plan.outcome);
-        m_decision.reason = m_plan.reason;
+        m_decision.reason = m_plan.reason + wireNote();
         m_decision.factsJson = routing::factsToJson(m_facts);
         m_decision.candidatesJson = routing::candidatesToJson(m_plan.candidates);
     } else {

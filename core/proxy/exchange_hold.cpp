@@ -31,7 +31,7 @@ const tokens::Count& Exchange::countedInput(const std::string& family)
     const auto [it, fresh] = m_counted.try_emplace(family);
     if (fresh) {
         // Images are added by the plan, which knows what each model counts them as.
-        it->second = promptTokens(m_chat, family, 0);
+        it->second = promptTokens(m_view, family, 0);
     }
     return it->second;
 }
@@ -40,7 +40,7 @@ const tokens::Count& Exchange::countedInput(const std::string& family)
 bool Exchange::isPlain(const tokens::Count& count)
 {
     if (!count.exact && !m_plain) {
-        m_plain = isPlainPrompt(m_chat);
+        m_plain = isPlainPrompt(m_view);
     }
     return count.exact || *m_plain;
 }
@@ -61,17 +61,20 @@ void Exchange::makePlan()
     input.catalog = &m_config.catalog;
     input.policy = &m_config.policy;
     input.identity = m_identity;
-    input.askedModel = m_chat.model;
-    input.clientMaxTokens = m_chat.maxTokens;
-    input.choices = m_chat.n;
-    input.serviceTier = m_chat.serviceTier;
+    input.askedModel = m_askedModel;
+    input.clientMaxTokens = m_view.maxTokens;
+    input.choices = m_view.n;
+    input.serviceTier = m_view.serviceTier;
     m_margins = m_env.margins != nullptr ? m_env.margins->table() : nullptr;
     input.inputTokens = [this](const catalog::Model& model) { return inputTokens(model); };
     input.budget
         = [this](const ledger::Target& target) { return m_env.ledger.view(m_identity, target); };
     input.excludedModels = m_excluded;
     input.nowUs = m_env.clock.nowUs();
-    input.logprobs = m_chat.logprobs;
+    input.logprobs = m_view.logprobs;
+    input.embedding = m_kind == CallKind::Embeddings;
+    input.unseen = unseenInput();
+    input.unfit = [this](const catalog::Model& model) { return whyUnfit(model); };
     m_plan = routing::plan(input);
     m_provider = m_config.catalog.provider(m_plan.provider);
     m_model = m_plan.model.empty() ? nullptr : m_config.catalog.model(m_plan.model);
@@ -132,6 +135,12 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
             co_return Held::Refused;
         }
         if (planned) {
+            if (auto ready = prepare(); !ready) {
+                if (leaveOut(ready.error())) {
+                    continue;
+                }
+                co_return Held::Refused;
+            }
             denial.reset();
             const auto held = co_await tryToHold(denial);
             if (held != Held::Refused || !denial) {
@@ -269,6 +278,15 @@ asio::awaitable<void> Exchange::release(std::string reason)
     } else {
         log::error("hold {} could not be released: {}", hold.value, released.error().text());
     }
+}
+
+bool Exchange::leaveOut(const Error& error)
+{
+    if (!isAuto() && m_plan.outcome != routing::Outcome::Downgrade) {
+        return rejectRequest(error);
+    }
+    m_unfit.emplace(m_plan.model, error.text());
+    return true;
 }
 
 bool Exchange::mayFallBack(const wire::RefusalReply& failure, const std::string& text)

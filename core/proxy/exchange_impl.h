@@ -3,18 +3,20 @@
 #pragma once
 
 // The inside of one exchange, shared by its rooms: exchange.cpp (a request's life, reading,
-// deadlines), exchange_hold.cpp (plan and hold), exchange_call.cpp (call and relay),
-// exchange_end.cpp (settle, refuse, record). Nothing else includes this. One executor's thread.
+// deadlines), exchange_wire.cpp (from the client's protocol to the provider's), exchange_hold.cpp
+// (plan and hold), exchange_call.cpp (call and relay), exchange_end.cpp (settle, refuse, record).
+// Nothing else includes this. One executor's thread.
 
 #include "core/proxy/asio.h"
 #include "core/proxy/event.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/provider_error.h"
 #include "core/proxy/settlement.h"
+#include "core/proxy/upstream_route.h"
 #include "core/routing/plan.h"
-#include "core/wire/chat_answer.h"
-#include "core/wire/chat_request.h"
+#include "core/wire/codec.h"
 #include "core/wire/refusal.h"
+#include "core/wire/stream_relay.h"
 
 #include <map>
 #include <mutex>
@@ -90,7 +92,21 @@ private:
     [[nodiscard]] bool claimName();
     void know();
     [[nodiscard]] bool goesInCircles();
-    [[nodiscard]] bool isAuto() const { return m_chat.model.rfind("auto", 0) == 0; }
+    [[nodiscard]] bool isAuto() const { return m_askedModel.rfind("auto", 0) == 0; }
+
+    // from the client's protocol to the provider's
+    [[nodiscard]] bool readBody();
+    [[nodiscard]] bool rejectRequest(const Error& error);
+    [[nodiscard]] routing::UnseenInput unseenInput() const;
+    [[nodiscard]] std::string whyUnfit(const catalog::Model& model) const;
+    [[nodiscard]] Result<void> prepare();
+    [[nodiscard]] Result<std::string> editedBody() const;
+    [[nodiscard]] Result<std::string> translatedBody();
+    [[nodiscard]] std::string ceilingField() const;
+    [[nodiscard]] UpstreamRequest upstreamRequest();
+    [[nodiscard]] wire::AnswerContext answerContext() const;
+    [[nodiscard]] std::string wireNote() const;
+    [[nodiscard]] bool isTranslated() const { return m_upstream != m_request.path.dialect; }
 
     // plan and hold
     void makePlan();
@@ -105,17 +121,23 @@ private:
     asio::awaitable<void> waitForMoney();
     asio::awaitable<void> release(std::string reason);
     /// Leaves this model out of the next plan; `failure` is told if no other can take its place.
+    /// A request that cannot be said in the chosen model's dialect: leaves that model out, or says
+    /// so to the client. True: plan again.
+    [[nodiscard]] bool leaveOut(const Error& error);
     [[nodiscard]] bool mayFallBack(const wire::RefusalReply& failure, const std::string& text);
 
     // call and relay
-    [[nodiscard]] UpstreamRequest upstreamRequest() const;
     asio::awaitable<Called> call();
     asio::awaitable<Called> providerRefused(UpstreamHead head);
     asio::awaitable<void> relayWhole();
     asio::awaitable<void> relayStream();
-    asio::awaitable<bool> pump(wire::ChatStreamMeter& meter);
+    asio::awaitable<bool> readWhole(std::string& body);
+    [[nodiscard]] Result<wire::AnswerFacts> readFacts(
+        const std::string& body, wire::Answer& answer) const;
+    asio::awaitable<void> handAsStream(wire::Answer answer);
+    asio::awaitable<bool> pump(wire::StreamRelay& relay);
     asio::awaitable<void> hand(std::string bytes);
-    asio::awaitable<void> endStream(const wire::AnswerFacts& facts, bool properEnd);
+    asio::awaitable<void> endStream(wire::StreamRelay& relay, bool properEnd);
     asio::awaitable<void> failCall(UpstreamError error);
     void onClientLeft();
     void setPhaseDeadline(int ms);
@@ -123,6 +145,8 @@ private:
 
     // settle and record
     [[nodiscard]] CallTerms terms() const;
+    [[nodiscard]] Charge chargeForWhole(const wire::AnswerFacts& facts) const;
+    void rememberResponse(const wire::AnswerFacts& facts);
     [[nodiscard]] Charge chargeForEarlyEnd(const wire::AnswerFacts& facts) const;
     asio::awaitable<void> settle(Charge charge);
     void learnMargin(const Charge& charge);
@@ -138,8 +162,14 @@ private:
     ClientStream& m_client;
     std::shared_ptr<MoneyBell> m_bell;
     const ProxyConfig& m_config;
+    const wire::Codec& m_codec; ///< of the client's dialect
+    CallKind m_kind = CallKind::Answer;
 
-    wire::RequestView m_chat;
+    wire::RequestView m_view;
+    std::string m_askedModel; ///< as the client named it, or where its conversation is kept
+    std::optional<ResponsePin> m_pin; ///< of the response that the request continues
+    std::optional<std::int64_t> m_addedUsesMax; ///< limit of hosted tools written for the client
+    std::optional<wire::Conversation> m_conversation; ///< read when it is first translated
     routing::Facts m_facts;
     ledger::Identity m_identity;
     std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
@@ -154,6 +184,10 @@ private:
     const catalog::Provider* m_provider = nullptr;
     const catalog::Model* m_model = nullptr;
     const catalog::PriceSheet* m_sheet = nullptr;
+    wire::Dialect m_upstream = wire::Dialect::Chat; ///< in which the provider is asked
+    std::string m_body; ///< for the provider, of this plan
+    wire::Losses m_losses; ///< of the translation
+    std::map<std::string, std::string> m_unfit; ///< models that cannot be asked this, and why
     std::set<std::string> m_excluded;
     int m_attempt = 0;
     int m_fallbacks = 0;

@@ -10,6 +10,7 @@
 #include "core/proxy/loop_detector.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
+#include "core/proxy/response_pins.h"
 #include "core/proxy/sim_provider.h"
 #include "core/proxy/upstream_http.h"
 #include "core/tokens/margins.h"
@@ -43,6 +44,7 @@ struct ProxyShared {
     RequestIds ids;
     tokens::Margins* margins = nullptr;
     LoopDetector loops;
+    ResponsePins responses;
     std::function<void(const std::string&)> onAlert;
 
     std::atomic<std::int64_t> inFlight{0};

@@ -34,6 +34,7 @@ tokens::Count promptTokens(
     add(request.toolsText);
     add(request.schemaText);
     add(request.outputText);
+    addFixed(request.rawTokens);
     return total;
 }
 

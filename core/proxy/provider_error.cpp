@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/proxy/provider_error.h"
 
+#include "core/wire/codec.h"
+
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
@@ -16,39 +18,26 @@ namespace {
 /// Several SDKs sleep a longer retry-after in full, inside the user's program.
 constexpr int retryAfterSecondsMax = 20;
 
+/// "overloaded": nothing was done.
+constexpr int anthropicOverloaded = 529;
+
 struct Said {
-    bool isJson = false;
-    std::string message;
-    std::string code;
+    bool isJson = false; ///< an error of the provider's own dialect
+    wire::ErrorText text;
 };
 
-Said readBody(const std::string& body)
+Said readBody(const std::string& body, wire::Dialect dialect)
 {
     Said said;
     boost::system::error_code ec;
     const auto parsed = boost::json::parse(body, ec);
-    if (ec || !parsed.is_object()) {
-        return said;
-    }
-    const auto* error = parsed.as_object().if_contains("error");
+    const auto* object = ec ? nullptr : parsed.if_object();
+    const auto* error = object != nullptr ? object->if_contains("error") : nullptr;
     if (error == nullptr) {
         return said;
     }
-    if (error->is_string()) {
-        said.message = std::string(error->as_string());
-        return said;
-    }
-    if (!error->is_object()) {
-        return said;
-    }
-    said.isJson = true;
-    const auto text = [error](const char* name) {
-        const auto* value = error->as_object().if_contains(name);
-        return value != nullptr && value->is_string() ? std::string(value->as_string())
-                                                      : std::string();
-    };
-    said.message = text("message");
-    said.code = text("code").empty() ? text("type") : text("code");
+    said.isJson = error->is_object() || dialect == wire::Dialect::Ollama;
+    said.text = wire::codecOf(dialect).readError(body);
     return said;
 }
 
@@ -67,7 +56,8 @@ int retryAfter(const UpstreamHead& head)
 
 bool isAccountExhausted(int status, const Said& said)
 {
-    return status == 402 || said.code == "insufficient_quota" || said.code == "billing_error";
+    return status == 402 || said.text.code == "insufficient_quota"
+        || said.text.type == "insufficient_quota" || said.text.type == "billing_error";
 }
 
 /// Errors of our own making or of the operator's account: the client can do nothing about them.
@@ -84,7 +74,7 @@ bool maskForClient(ProviderError& error, const std::string& provider, int status
         error.refusal.message = fmt::format(
             "Headgate's account at the provider \"{}\" is exhausted (status {}): {}. An operator "
             "can add credit there or choose another provider.",
-            provider, status, said.message.empty() ? "no credit left" : said.message);
+            provider, status, said.text.message.empty() ? "no credit left" : said.text.message);
         return true;
     }
     if (status >= 300 && status < 400) {
@@ -99,39 +89,40 @@ bool maskForClient(ProviderError& error, const std::string& provider, int status
 
 } // namespace
 
-ProviderError readProviderError(
-    const std::string& provider, const UpstreamHead& head, const std::string& body)
+ProviderError readProviderError(const std::string& provider, const UpstreamHead& head,
+    const std::string& body, ErrorRoute route)
 {
     ProviderError error;
-    const auto said = readBody(body);
+    const auto said = readBody(body, route.upstream);
+    const auto& client = wire::codecOf(route.client);
     const int status = head.status;
     error.refusal.kind = wire::RefusalKind::UpstreamFailed;
-    error.mayHaveBilled = status >= 500 && status != 503;
-    error.notProcessed = status == 429 || status == 503 || isAccountExhausted(status, said);
+    const bool busy = status == 429 || status == 503
+        || (status == anthropicOverloaded && route.upstream == wire::Dialect::Anthropic);
+    error.mayHaveBilled = status >= 500 && !busy;
+    error.notProcessed = busy || isAccountExhausted(status, said);
     error.refusal.message = fmt::format("The provider \"{}\" answered with status {}{}", provider,
-        status, said.message.empty() ? std::string(".") : ": " + said.message);
+        status, said.text.message.empty() ? std::string(".") : ": " + said.text.message);
     if (maskForClient(error, provider, status, said)) {
-        error.reply = wire::writeChatRefusal(error.refusal);
+        error.reply = client.writeRefusal(error.refusal);
         return error;
     }
     error.reply.status = status;
-    error.reply.body = said.isJson ? body : wire::writeChatRefusal(error.refusal).body;
+    if (said.isJson && route.upstream == route.client) {
+        error.reply.body = body;
+    } else if (said.isJson) {
+        error.reply.body = client.writeError(status, said.text);
+    } else {
+        error.reply.body = client.writeRefusal(error.refusal).body;
+    }
     const int seconds = retryAfter(head);
-    const bool mayRetry = status == 429 || status == 503;
+    const bool mayRetry = busy;
     if (!mayRetry) {
         error.reply.headers.emplace_back("x-should-retry", "false");
     } else if (seconds > 0) {
         error.reply.headers.emplace_back("retry-after", std::to_string(seconds));
     }
     return error;
-}
-
-bool isEventStream(const std::vector<std::pair<std::string, std::string>>& lowerCaseHeaders)
-{
-    return std::any_of(lowerCaseHeaders.begin(), lowerCaseHeaders.end(), [](const auto& header) {
-        return header.first == "content-type"
-            && header.second.find("text/event-stream") != std::string::npos;
-    });
 }
 
 } // namespace headgate::proxy

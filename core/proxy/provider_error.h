@@ -6,6 +6,7 @@
 // (may it have been billed?) and for a fallback (was the request processed at all?). Pure.
 
 #include "core/proxy/upstream.h"
+#include "core/wire/dialect.h"
 #include "core/wire/refusal.h"
 
 #include <string>
@@ -22,10 +23,12 @@ struct ProviderError {
     bool notProcessed = false; ///< it says that it did nothing (429, 503)
 };
 
-[[nodiscard]] ProviderError readProviderError(
-    const std::string& provider, const UpstreamHead& head, const std::string& body);
-
-[[nodiscard]] bool isEventStream(
-    const std::vector<std::pair<std::string, std::string>>& lowerCaseHeaders);
+/// In which dialect the error came, and in which it goes on.
+struct ErrorRoute {
+    wire::Dialect upstream = wire::Dialect::Chat;
+    wire::Dialect client = wire::Dialect::Chat;
+};
+[[nodiscard]] ProviderError readProviderError(const std::string& provider, const UpstreamHead& head,
+    const std::string& body, ErrorRoute route = {});
 
 } // namespace headgate::proxy

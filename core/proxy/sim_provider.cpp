@@ -8,6 +8,7 @@
 #include "core/proxy/event.h"
 #include "core/proxy/prompt_tokens.h"
 #include "core/proxy/sim_bill.h"
+#include "core/proxy/sim_embed.h"
 #include "core/proxy/sim_text.h"
 #include "core/wire/chat_request.h"
 
@@ -387,6 +388,7 @@ struct SimProvider::Impl {
         return it == models.end() ? nullptr : &*it;
     }
     void accept(const UpstreamRequest& request, const std::shared_ptr<Channel>& channel);
+    void embed(const UpstreamRequest& request, const std::shared_ptr<Channel>& channel);
     void fillChoices(Job& job, const wire::RequestView& chat, const catalog::Model& model) const;
 };
 
@@ -426,15 +428,46 @@ void SimProvider::Impl::fillChoices(
     }
 }
 
+void SimProvider::Impl::embed(
+    const UpstreamRequest& request, const std::shared_ptr<Channel>& channel)
+{
+    const auto asked = readSimEmbedding(request.body);
+    if (!asked) {
+        channel->answer(400, errorBody(asked.error().text(), "invalid_request_error"));
+        return;
+    }
+    const auto* known = model(asked->model);
+    const auto* sheet
+        = known != nullptr && known->embedding ? known->priceAt(SystemClock().nowUs()) : nullptr;
+    if (sheet == nullptr) {
+        channel->answer(404,
+            errorBody("The simulated provider makes no embeddings with " + asked->model,
+                "invalid_request_error"));
+        return;
+    }
+    const auto file = book->current();
+    CallBill bill(file ? *file : nullptr, fmt::format("{}-{}", runId, ++calls), known->name);
+    if (!file || !bill.chargeInput(asked->tokens, *sheet)) {
+        channel->answer(503, errorBody("The bill cannot be written.", "server_error"));
+        return;
+    }
+    channel->answer(200, simEmbeddingAnswer(*asked));
+}
+
 void SimProvider::Impl::accept(
     const UpstreamRequest& request, const std::shared_ptr<Channel>& channel)
 {
+    if (request.path == "/embeddings") {
+        embed(request, channel);
+        return;
+    }
     const auto chat = wire::readChatRequest(request.body);
     if (!chat) {
         channel->answer(400, errorBody(chat.error().text(), "invalid_request_error"));
         return;
     }
     const auto* known = model(chat->model);
+    known = known != nullptr && known->embedding ? nullptr : known;
     const auto now = SystemClock().nowUs();
     const auto* sheet = known != nullptr ? known->priceAt(now) : nullptr;
     auto file = book->current();

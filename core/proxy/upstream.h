@@ -22,8 +22,9 @@ namespace headgate::proxy {
 
 struct UpstreamRequest {
     /// Below the provider's API root: "/chat/completions", "/responses", "/embeddings"; Anthropic
-    /// "/messages", "/messages/count_tokens"; Gemini "/models/NAME:generateContent"; Ollama "/chat".
-    /// The upstream adds the version that the base URL may lack ("/v1", "/v1beta", "/api").
+    /// "/messages", "/messages/count_tokens"; Gemini "/models/NAME:generateContent"; Ollama
+    /// "/chat". The upstream adds the version that the base URL may lack ("/v1", "/v1beta",
+    /// "/api").
     std::string path;
     std::vector<std::pair<std::string, std::string>> headers; ///< without host, auth and length
     std::string body;

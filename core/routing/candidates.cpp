@@ -14,6 +14,8 @@ constexpr std::int64_t contextUnknownTokens = 128'000;
 /// Hidden thinking is output too; without room for it a reasoning model returns nothing.
 constexpr std::int64_t reasoningTokens = 500;
 constexpr std::int64_t tokensMost = 1'000'000'000'000;
+/// A ceiling below every floor, also below that of an embedding, which is nothing.
+constexpr std::int64_t cannotPay = -1;
 
 /// The most tokens that one image can cost, as the vendors publish it, by the start of the model's
 /// name; the first match counts. Models that are not listed have no published maximum.
@@ -77,8 +79,10 @@ bool available(const Frame& frame, Option& option)
 {
     const catalog::Model& model = *option.model;
     const catalog::Provider* provider = frame.input.catalog->provider(model.provider);
-    if (model.embedding) {
-        lose(option, Lost::Embedding, "It makes embeddings, not answers.");
+    if (model.embedding != frame.input.embedding) {
+        lose(option, Lost::Embedding,
+            model.embedding ? "It makes embeddings, not answers."
+                            : "It makes answers, not embeddings.");
     } else if (!model.enabled) {
         lose(option, Lost::Disabled, "It is switched off in the catalog.");
     } else if (provider == nullptr || !provider->enabled) {
@@ -91,12 +95,55 @@ bool available(const Frame& frame, Option& option)
         lose(option, Lost::NotAsked,
             "The simulated provider answers only while no real provider is set up.");
     } else if (!frame.isExplicit && frame.rule != nullptr && !frame.rule->models.empty()
-        && !isNamed(frame.rule->models, model)) {
+        && !frame.input.embedding && !isNamed(frame.rule->models, model)) {
         lose(option, Lost::NotInRule, "The rule does not list it.");
+    } else if (std::string why = frame.input.unfit ? frame.input.unfit(model) : std::string();
+               !why.empty()) {
+        lose(option, Lost::Unfit, std::move(why));
     } else {
         return true;
     }
     return false;
+}
+
+bool isHard(const Frame& frame, const catalog::Model& model)
+{
+    return frame.input.budget(ledger::Target{model.provider, model.name, model.tier}).hasHardPool();
+}
+
+/// Tools that run at the provider and sound are billed beside the text (ledger.md, "The bound").
+bool extrasBounded(const Frame& frame, Option& option)
+{
+    const UnseenInput& unseen = frame.input.unseen;
+    if ((unseen.hostedTools == 0 && !unseen.audioOut) || !isHard(frame, *option.model)) {
+        return true;
+    }
+    if (unseen.hostedTools > unseen.webSearchTools) {
+        lose(option, Lost::NoTools,
+            "It asks for tools that the provider runs and whose fee is not known, and a hard pool "
+            "applies. Only web search has a known fee; leave the others out.");
+        return false;
+    }
+    if (unseen.hostedTools > 0 && !unseen.hostedUsesMax) {
+        lose(option, Lost::NoTools,
+            "The tools that the provider runs have no limit of uses in this request, and a hard "
+            "pool applies. "
+                + unseen.limitRemedy);
+        return false;
+    }
+    if (unseen.hostedTools > 0 && option.sheet != nullptr
+        && !option.sheet->perTool.contains(catalog::toolWebSearch)) {
+        lose(option, Lost::NoTools,
+            "The price list has no fee for its web searches, and a hard pool applies. Set the fee "
+            "in the console under Catalog.");
+        return false;
+    }
+    if (unseen.audioOut && option.sheet != nullptr && !option.sheet->outputAudio) {
+        lose(option, Lost::NoAudio,
+            "The price list has no price for audio that it speaks, and a hard pool applies.");
+        return false;
+    }
+    return true;
 }
 
 /// Hard pools want a published maximum for every part (ledger.md, "The bound").
@@ -104,11 +151,7 @@ bool partsBounded(const Frame& frame, Option& option)
 {
     const Facts& facts = *frame.input.facts;
     const catalog::Model& model = *option.model;
-    if (facts.images + facts.audio + facts.files == 0) {
-        return true;
-    }
-    const ledger::Target target{model.provider, model.name, model.tier};
-    if (!frame.input.budget(target).hasHardPool()) {
+    if (facts.images + facts.audio + facts.files == 0 || !isHard(frame, model)) {
         return true;
     }
     if (facts.images > 0 && !imageTokensMax(model)) {
@@ -136,7 +179,7 @@ bool able(const Frame& frame, Option& option)
     const Facts& facts = *frame.input.facts;
     const catalog::Capabilities& can = option.model->can;
     if (frame.isExplicit) {
-        return partsBounded(frame, option);
+        return partsBounded(frame, option) && extrasBounded(frame, option);
     }
     if (facts.tools > 0 && !can.tools) {
         lose(option, Lost::NoTools, "It cannot call tools.");
@@ -149,7 +192,7 @@ bool able(const Frame& frame, Option& option)
     } else if (frame.input.logprobs && frame.someLogprobs && !can.logprobs) {
         lose(option, Lost::NoLogprobs, "It returns no log-probabilities.");
     } else {
-        return partsBounded(frame, option);
+        return partsBounded(frame, option) && extrasBounded(frame, option);
     }
     return false;
 }
@@ -157,6 +200,10 @@ bool able(const Frame& frame, Option& option)
 void setCeilings(const Frame& frame, Option& option)
 {
     const PlanInput& input = frame.input;
+    if (input.embedding) {
+        option.floor = 0;
+        return;
+    }
     const catalog::Model& model = *option.model;
     const std::int64_t modelMax = model.maxOutputTokens > 0 ? model.maxOutputTokens : tokensMost;
     std::optional<std::int64_t> ruleMax;
@@ -173,11 +220,33 @@ void setCeilings(const Frame& frame, Option& option)
     option.usual = std::max(option.floor, std::min(option.wish, usualOutput(*input.facts, model)));
 }
 
+std::int64_t contextOf(const catalog::Model& model)
+{
+    return model.contextTokens > 0 ? model.contextTokens : contextUnknownTokens;
+}
+
+/// Each use of a hosted tool is another turn of the model, which may read its whole context again.
+void addUnseen(const Frame& frame, Option& option)
+{
+    const UnseenInput& unseen = frame.input.unseen;
+    const std::int64_t context = contextOf(*option.model);
+    std::int64_t& input = option.candidate.inputTokens;
+    if (unseen.wholeContext) {
+        input = std::max(input, context);
+    }
+    if (unseen.hostedTools > 0) {
+        constexpr std::int64_t usesMost = 10'000;
+        const std::int64_t uses
+            = std::clamp<std::int64_t>(unseen.hostedUsesMax.value_or(1), 0, usesMost);
+        const std::int64_t turns
+            = context > tokensMost / (uses + 1) ? tokensMost : context * (uses + 1);
+        input = std::max(input, turns);
+    }
+}
+
 bool fitsContext(Option& option)
 {
-    const catalog::Model& model = *option.model;
-    const std::int64_t context
-        = model.contextTokens > 0 ? model.contextTokens : contextUnknownTokens;
+    const std::int64_t context = contextOf(*option.model);
     const std::int64_t room = context - option.candidate.inputTokens;
     if (room < option.floor) {
         lose(option, Lost::ContextTooSmall,
@@ -194,7 +263,11 @@ catalog::BoundOptions boundOptions(const Frame& frame)
 {
     catalog::BoundOptions options;
     options.serviceTier = frame.input.serviceTier;
-    options.audio = frame.input.facts->audio > 0;
+    options.audio = frame.input.facts->audio > 0 || frame.input.unseen.audioOut;
+    if (frame.input.unseen.webSearchTools > 0) {
+        options.webSearchesMax
+            = std::max<std::int64_t>(0, frame.input.unseen.hostedUsesMax.value_or(1));
+    }
     return options;
 }
 
@@ -210,7 +283,7 @@ std::optional<Money> boundAt(const Frame& frame, const Option& option, std::int6
     return bound ? std::optional<Money>(*bound) : std::nullopt;
 }
 
-/// The largest ceiling up to the wish that `money` can pay; 0 when not one token fits.
+/// The largest ceiling up to the wish that `money` can pay; below the floor when it cannot pay.
 std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money money)
 {
     if (const std::optional<Money> whole = boundAt(frame, option, option.wish);
@@ -221,14 +294,14 @@ std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money m
     const Result<catalog::BoundPrices> prices
         = catalog::boundPrices(input, *option.sheet, boundOptions(frame));
     if (!prices) {
-        return 0;
+        return cannotPay;
     }
     CostSum fixedPart;
     fixedPart.add(input, prices->input);
     fixedPart.add(prices->fixed);
     const Result<Money> fixed = fixedPart.total();
     if (!fixed || *fixed > money) {
-        return 0;
+        return cannotPay;
     }
     const std::int64_t choices = std::max<std::int64_t>(1, frame.input.choices);
     std::int64_t ceiling = std::min(
@@ -241,7 +314,7 @@ std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money m
         }
         --ceiling;
     }
-    return 0;
+    return cannotPay;
 }
 
 ledger::Denial denialOf(const ledger::BudgetLine& line, Money asked, bool waiting)
@@ -294,13 +367,13 @@ bool isUsable(const catalog::Provider& provider)
         || isLoopback(provider.baseUrl);
 }
 
-bool hasRealProvider(const catalog::Catalog& catalog)
+bool hasRealProvider(const catalog::Catalog& catalog, bool embedding)
 {
     return std::any_of(
         catalog.models.begin(), catalog.models.end(), [&](const catalog::Model& model) {
             const catalog::Provider* provider = catalog.provider(model.provider);
             return provider != nullptr && !provider->simulated && provider->enabled
-                && isUsable(*provider) && model.enabled && !model.embedding;
+                && isUsable(*provider) && model.enabled && model.embedding == embedding;
         });
 }
 
@@ -374,11 +447,14 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     option.candidate.inputEstimate = text.estimate;
     option.candidate.inputTokens = text.atMost;
     option.candidate.inputTokens += frame.input.facts->images * imageTokensMax(model).value_or(0);
+    option.candidate.inputTokens += frame.input.unseen.tokens;
     setCeilings(frame, option);
     option.candidate.outputCeiling = option.wish;
-    if (!fitsContext(option)) {
+    // A list of embeddings is many inputs, each with a context of its own.
+    if (!frame.input.embedding && !fitsContext(option)) {
         return option;
     }
+    addUnseen(frame, option);
     option.candidate.outputCeiling = option.wish;
     if (option.sheet == nullptr) {
         lose(option, Lost::Unpriced, "It has no price.");
@@ -404,7 +480,7 @@ void fitMoney(const Frame& frame, Option& option)
     // A frozen pool pays for nothing, not even for a free model; nor does one that only watches.
     const bool frozen = std::any_of(view.lines.begin(), view.lines.end(),
         [](const ledger::BudgetLine& line) { return line.frozen; });
-    const std::int64_t ceiling = frozen ? 0 : affordableCeiling(frame, option, money);
+    const std::int64_t ceiling = frozen ? cannotPay : affordableCeiling(frame, option, money);
     if (ceiling < option.floor) {
         const Money needed = boundAt(frame, option, option.floor).value_or(most);
         option.fit = Fit::None;

@@ -40,7 +40,7 @@ struct Frame {
 };
 
 [[nodiscard]] bool isUsable(const catalog::Provider& provider);
-[[nodiscard]] bool hasRealProvider(const catalog::Catalog& catalog);
+[[nodiscard]] bool hasRealProvider(const catalog::Catalog& catalog, bool embedding);
 /// Output tokens that a task of this kind usually needs; a prior for ranking, never a bound.
 [[nodiscard]] std::int64_t usualOutput(const Facts& facts, const catalog::Model& model);
 

@@ -138,7 +138,7 @@ void Planner::prepare()
 {
     m_frame.isExplicit = !isAuto(m_input.askedModel);
     m_frame.rule = ruleFor(m_input);
-    m_frame.realProviders = hasRealProvider(*m_input.catalog);
+    m_frame.realProviders = hasRealProvider(*m_input.catalog, m_input.embedding);
     m_plan.rule = m_frame.rule == nullptr ? "default" : m_frame.rule->name;
     m_mayDowngrade = m_input.policy->mayDowngrade;
     if (m_frame.rule != nullptr) {
@@ -156,6 +156,10 @@ void Planner::makeOptions()
         = m_frame.isExplicit ? m_input.catalog->model(m_input.askedModel) : nullptr;
     m_options.reserve(m_input.catalog->models.size());
     for (const catalog::Model& model : m_input.catalog->models) {
+        // Models of the other kind are no candidates: they would only fill every record.
+        if (model.embedding != m_input.embedding && &model != asked) {
+            continue;
+        }
         m_options.push_back(makeOption(m_frame, model, &model == asked));
         if (&model == asked) {
             m_asked = &m_options.back();
@@ -197,6 +201,10 @@ void Planner::wantTier(const std::vector<Option*>& capable)
     for (const Option* option : capable) {
         lowest = std::min(lowest, option->candidate.tier);
         highest = std::max(highest, option->candidate.tier);
+    }
+    if (m_input.embedding) { // no task is asked of it
+        m_plan.wantedTier = lowest;
+        return;
     }
     int wanted = std::max(taskTier(*m_input.policy, m_input.facts->task),
         tierOfDifficulty(*m_input.policy, m_input.facts->difficulty));
@@ -380,6 +388,11 @@ void Planner::refuseIncapable()
     if (unpriced != m_options.end()) {
         return refuseUnpriced(*unpriced);
     }
+    if (m_options.empty() && m_input.embedding) {
+        m_plan.reason = "No model in the catalog makes embeddings. Add one in the console under "
+                        "Catalog, or name one of a provider that does.";
+        return;
+    }
     if (m_options.empty()) {
         m_plan.reason = "The catalog is empty. Add a provider and a model in the console under "
                         "Catalog, or with `headgate models add`.";
@@ -389,7 +402,7 @@ void Planner::refuseIncapable()
     // The nearest miss tells most: what a model lacked that was otherwise ready.
     for (const Lost lost : {Lost::ContextTooSmall, Lost::NoFiles, Lost::NoImages, Lost::NoAudio,
              Lost::NoTools, Lost::NoJsonSchema, Lost::NoLogprobs, Lost::TierTooHigh,
-             Lost::NotInRule, Lost::Excluded, Lost::NoKey}) {
+             Lost::NotInRule, Lost::Unfit, Lost::Excluded, Lost::NoKey}) {
         for (const Option& option : m_options) {
             if (option.candidate.lost == lost) {
                 m_plan.reason += " " + option.candidate.model + ": " + option.candidate.why;
@@ -454,7 +467,7 @@ void Planner::setBaseline()
         }
         if (option.candidate.inputTokens == 0) {
             option.candidate.inputTokens = m_input.inputTokens(*option.model).atMost;
-            option.usual = usualOutput(*m_input.facts, *option.model);
+            option.usual = m_input.embedding ? 0 : usualOutput(*m_input.facts, *option.model);
         }
         dearest = std::max(dearest, expectedCost(m_frame, option));
     }
@@ -467,8 +480,8 @@ int rank(Lost lost)
     constexpr std::array order{Lost::None, Lost::Dearer, Lost::OutputTooSmall, Lost::DoesNotFit,
         Lost::TierTooLow, Lost::TierTooHigh, Lost::Unpriced, Lost::ContextTooSmall, Lost::NoTools,
         Lost::NoImages, Lost::NoAudio, Lost::NoFiles, Lost::NoJsonSchema, Lost::NoLogprobs,
-        Lost::NotInRule, Lost::Excluded, Lost::NotAsked, Lost::NoKey, Lost::ProviderDisabled,
-        Lost::Disabled, Lost::Embedding};
+        Lost::NotInRule, Lost::Unfit, Lost::Excluded, Lost::NotAsked, Lost::NoKey,
+        Lost::ProviderDisabled, Lost::Disabled, Lost::Embedding};
     return static_cast<int>(std::find(order.begin(), order.end(), lost) - order.begin());
 }
 

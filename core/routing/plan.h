@@ -23,6 +23,19 @@ struct InputTokens {
     std::int64_t atMost = 0; ///< what the bound is made of
 };
 
+/// What a provider bills as input although it is not in the request: context that it keeps itself,
+/// results of tools that it runs itself.
+struct UnseenInput {
+    std::int64_t tokens = 0; ///< of a kept context whose size is known, at most
+    bool wholeContext = false; ///< a kept context of unknown size
+    int hostedTools = 0;
+    std::optional<std::int64_t> hostedUsesMax; ///< absent: the request names no limit
+    int webSearchTools = 0; ///< of the hosted ones
+    std::string limitRemedy; ///< how the client's dialect says such a limit
+    bool audioOut = false;
+    [[nodiscard]] bool any() const { return tokens > 0 || wholeContext || hostedTools > 0; }
+};
+
 struct PlanInput {
     const Facts* facts = nullptr;
     const catalog::Catalog* catalog = nullptr;
@@ -40,6 +53,10 @@ struct PlanInput {
     std::set<std::string> excludedModels; ///< ids that failed already or whose provider cools down
     TimeUs nowUs = 0;
     bool logprobs = false;
+    bool embedding = false; ///< wants vectors: only models marked so, and no output
+    UnseenInput unseen;
+    /// Why a model's provider cannot be asked this at all; empty: it can. May be unset.
+    std::function<std::string(const catalog::Model& model)> unfit;
 };
 
 enum class Lost {
@@ -63,7 +80,8 @@ enum class Lost {
     Excluded,
     Embedding,
     NoFiles,
-    NoLogprobs
+    NoLogprobs,
+    Unfit ///< its provider cannot be asked this
 };
 [[nodiscard]] const char* lostName(Lost lost); ///< "unpriced", "dearer", …
 

@@ -40,6 +40,7 @@ constexpr std::array lostNames{
     std::pair{Lost::Embedding, "embedding"},
     std::pair{Lost::NoFiles, "no_files"},
     std::pair{Lost::NoLogprobs, "no_logprobs"},
+    std::pair{Lost::Unfit, "unfit"},
 };
 
 Error wrong(std::size_t index, const char* field)

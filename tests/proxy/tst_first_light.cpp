@@ -149,7 +149,7 @@ void TestFirstLight::models()
     request.key = house.key();
     request.target = "/v1/models?x=1";
     const auto list = parse(ask(house.port(), request).body)[u"data"].toArray();
-    QCOMPARE(list.size(), 6);
+    QCOMPARE(list.size(), 7);
     QCOMPARE(list[0][u"id"].toString(), QStringLiteral("auto"));
     request.target = "/models/sim-large";
     const auto one = ask(house.port(), request);

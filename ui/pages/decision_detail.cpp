@@ -114,6 +114,8 @@ QString verdictWords(routing::Lost lost)
         return tr("No audio");
     case Lost::NoLogprobs:
         return tr("No log probabilities");
+    case Lost::Unfit:
+        return tr("Cannot be asked this");
     case Lost::NoFiles:
         return tr("No files");
     case Lost::NoJsonSchema:

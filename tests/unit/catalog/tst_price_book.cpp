@@ -194,7 +194,9 @@ private Q_SLOTS:
     void simulatedModelsAndPresets()
     {
         const auto models = simModels();
-        QCOMPARE(models.size(), std::size_t{3});
+        QCOMPARE(models.size(), std::size_t{4});
+        QVERIFY(models[3].embedding);
+        QVERIFY(models[3].priceAt(0)->output->pico() == 0);
         const char* const prices[][2] = {{"0.10", "0.40"}, {"0.60", "2.40"}, {"3.00", "15.00"}};
         for (std::size_t i = 0; i < 3; ++i) {
             QCOMPARE(models[i].tier, static_cast<int>(i) + 1);

@@ -79,17 +79,17 @@ void TestProxyParts::routes_data()
     };
     add("/", Route::Root);
     add("/v1", Route::Root);
-    add("/v1/chat/completions?x=%2F", Route::ChatCompletions);
-    add("/chat/completions/", Route::ChatCompletions);
+    add("/v1/chat/completions?x=%2F", Route::Answer);
+    add("/chat/completions/", Route::Answer);
     add("/v1/v1/chat/completions", Route::None);
     add("/chat/completionsx", Route::None);
     add("/CHAT/completions", Route::None);
     add("/v1/models", Route::Models);
     add("/models/openai%2Fgpt-4o", Route::Model, "openai/gpt-4o");
     add("/v1/models/llama3:8b", Route::Model, "llama3:8b");
-    add("/v1/models/g:generateContent", Route::None);
+    add("/v1/models/g:generateContent", Route::Answer);
     add("/healthz", Route::Health);
-    add("/v1/embeddings", Route::None);
+    add("/v1/embeddings", Route::Embeddings);
 }
 
 void TestProxyParts::routes()
