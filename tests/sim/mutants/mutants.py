@@ -115,7 +115,7 @@ MUTANTS = [
            "std::deque<LedgerOp> owed = m_retained;"),
     # --- the Exchange
     Mutant("ceiling-not-written", "output ceiling not written upstream",
-           "core/proxy/exchange_call.cpp",
+           "core/proxy/exchange_wire.cpp",
            "    if (m_plan.outputCeiling > 0) {\n        edits.outputCeiling",
            "    if (m_plan.outputCeiling < 0) {\n        edits.outputCeiling"),
     Mutant("bound-halved", "the hold is smaller than the bound", "core/proxy/exchange_hold.cpp",
