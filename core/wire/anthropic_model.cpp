@@ -63,6 +63,7 @@ ModelTraits traitsOf(std::string_view model)
     constexpr int firstOneSampling = 401;
     constexpr int firstAdaptive = 406;
     constexpr int adaptiveOnly = 407;
+    constexpr int firstSystemAmid = 408;
     const std::string name = lowered(model);
     const std::size_t at = name.find("claude");
     ModelTraits traits;
@@ -70,7 +71,7 @@ ModelTraits traitsOf(std::string_view model)
         return traits; // other makers speak this protocol as it was in 2025: budgets
     }
     // A name without a number is a new one.
-    const int version = versionOf(std::string_view(name).substr(at + 6)).value_or(adaptiveOnly);
+    const int version = versionOf(std::string_view(name).substr(at + 6)).value_or(firstSystemAmid);
     using Thinking = ModelTraits::Thinking;
     traits.thinking = version < firstThinking ? Thinking::None
         : version < firstAdaptive             ? Thinking::Budget
@@ -81,6 +82,7 @@ ModelTraits traitsOf(std::string_view model)
     traits.xhigh = version >= adaptiveOnly;
     traits.sampling = version < adaptiveOnly;
     traits.bothSampling = version < firstOneSampling;
+    traits.systemAmid = version >= firstSystemAmid;
     return traits;
 }
 

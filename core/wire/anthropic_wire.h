@@ -34,9 +34,11 @@ inline constexpr std::string_view signatureWrapping = "hg1.";
 [[nodiscard]] std::string wrapSignature(const Part& part);
 void unwrapSignature(std::string_view signature, Part& part);
 
-// --- anthropic_request.cpp, anthropic_view.cpp: reading
+// --- anthropic_request.cpp, anthropic_view.cpp: reading; anthropic_edit.cpp
 [[nodiscard]] Result<Conversation> readRequest(std::string_view body);
 [[nodiscard]] Result<RequestView> readView(std::string_view body);
+/// Splices model and ceiling. Sent to another model than the client named, a request also loses
+/// what that model refuses (thinking, effort, sampling, system messages amid the conversation).
 [[nodiscard]] Result<std::string> edit(
     std::string_view body, const RequestView& view, const RequestEdits& edits);
 
@@ -49,6 +51,7 @@ struct ModelTraits {
     bool xhigh = false; ///< knows the effort "xhigh"
     bool sampling = true; ///< takes temperature, top_p, top_k
     bool bothSampling = true; ///< takes temperature and top_p together
+    bool systemAmid = true; ///< takes system messages amid the conversation
 };
 [[nodiscard]] ModelTraits traitsOf(std::string_view model);
 /// The least budget the API takes.

@@ -52,6 +52,9 @@ private Q_SLOTS:
     void editShrinksTheBudget_data();
     void editShrinksTheBudget();
     void editDropsForeignThinking();
+    void editFitsAnotherModel_data();
+    void editFitsAnotherModel();
+    void editMovesSystemMessages();
     void countTokensNeedsNoCeiling();
 };
 
@@ -437,6 +440,81 @@ void TestAnthropicRequest::editDropsForeignThinking()
                         "'a'},{'role':'user','content':'b'},{'role':'assistant','content':[{'type':"
                         "'tool_use','id':'t','name':'f','input':{}}]},{'role':'user','content':"
                         "[{'type':'tool_result','tool_use_id':'t','content':'r'}]}]}"),
+        json::serialize(out).c_str());
+}
+
+void TestAnthropicRequest::editFitsAnotherModel_data()
+{
+    QTest::addColumn<QByteArray>("model");
+    QTest::addColumn<QByteArray>("more");
+    QTest::addColumn<QByteArray>("expected");
+    const auto row
+        = [](const char* name, const char* model, const char* more, const char* expected) {
+              QTest::newRow(name) << QByteArray(model) << QByteArray(more) << QByteArray(expected);
+          };
+    const char* const adaptive
+        = "'thinking':{'type':'adaptive','display':'omitted'},'output_config':{'effort':'xhigh'},"
+          "'context_management':{'edits':[{'type':'clear_thinking_20251015','keep':'all'}]}";
+    row("the same model", "auto", adaptive, adaptive);
+    row("as new", "claude-opus-5", adaptive, adaptive);
+    row("4.6", "claude-sonnet-4-6", adaptive,
+        "'thinking':{'type':'adaptive','display':'omitted'},'output_config':{'effort':'high'},"
+        "'context_management':{'edits':[{'type':'clear_thinking_20251015','keep':'all'}]}");
+    row("4.5", "claude-haiku-4-5", adaptive, "'output_config':{}");
+    row("3.5", "claude-3-5-haiku-20241022", "'thinking':{'type':'enabled','budget_tokens':1500}",
+        "");
+    row("budget to new", "claude-opus-5", "'thinking':{'type':'enabled','budget_tokens':1500}",
+        "'thinking':{'type':'adaptive'}");
+    row("budget to old", "claude-haiku-4-5", "'thinking':{'type':'enabled','budget_tokens':1500}",
+        "'thinking':{'type':'enabled','budget_tokens':999}");
+    row("off for one that always thinks", "claude-fable-5", "'thinking':{'type':'disabled'}", "");
+    row("sampling to new", "claude-opus-5", "'temperature':0.5,'top_p':0.5,'top_k':3", "");
+    row("sampling to 4.5", "claude-haiku-4-5", "'temperature':0.5,'top_p':0.5",
+        "'temperature':0.5");
+}
+
+void TestAnthropicRequest::editFitsAnotherModel()
+{
+    QFETCH(QByteArray, model);
+    QFETCH(QByteArray, more);
+    QFETCH(QByteArray, expected);
+    const auto bodyOf
+        = [](const std::string& name, const std::string& ceiling, const std::string& rest) {
+              return js("{'model':'" + name + "','max_tokens':" + ceiling + "," + hello
+                  + (rest.empty() ? "" : ",") + rest + "}");
+          };
+    const int ceiling = more.contains("budget") && model == "claude-haiku-4-5" ? 1'000 : 2'000;
+    const std::string body = bodyOf("auto", "4096", more.toStdString());
+    const RequestView view = anthropicCodec().readView(body, {}).value();
+    RequestEdits edits;
+    edits.model = model.toStdString();
+    edits.outputCeiling = ceiling;
+    const std::string out = anthropicCodec().edit(body, view, edits).value();
+    std::string wanted = expected.toStdString();
+    if (ceiling == 1'000) {
+        wanted = "'thinking':{'type':'disabled'}"; // no budget fits below 1,024
+    }
+    QVERIFY2(
+        parsed(out) == parsed(bodyOf(edits.model, std::to_string(ceiling), wanted)), out.c_str());
+}
+
+void TestAnthropicRequest::editMovesSystemMessages()
+{
+    const std::string body = js(
+        "{'model':'auto','max_tokens':4096,'system':'a','new':1,'messages':[{'role':'user',"
+        "'content':'hi'},{'role':'system','content':[{'type':'text','text':'b','cache_control':"
+        "{'type':'ephemeral'}}]}]}");
+    const RequestView view = anthropicCodec().readView(body, {}).value();
+    RequestEdits edits;
+    edits.model = "claude-opus-5";
+    json::value out = parsed(anthropicCodec().edit(body, view, edits).value());
+    QCOMPARE(out.at("messages").as_array().size(), std::size_t(2));
+    edits.model = "claude-haiku-4-5";
+    out = parsed(anthropicCodec().edit(body, view, edits).value());
+    QVERIFY2(out
+            == parsedJs("{'model':'claude-haiku-4-5','max_tokens':4096,'system':[{'type':'text',"
+                        "'text':'a'},{'type':'text','text':'b','cache_control':{'type':"
+                        "'ephemeral'}}],'new':1,'messages':[{'role':'user','content':'hi'}]}"),
         json::serialize(out).c_str());
 }
 
