@@ -377,8 +377,11 @@ void addLocal(Verbs& verbs, CLI::App& root)
     for (const char* words : {"routing.train", "routing.status", "routing.bench"}) {
         later(verbs, routing, words);
     }
-    auto* wire = group(root, "wire", "Wire samples (not in this version)");
-    later(verbs, wire, "wire.check");
+    auto* wire = group(root, "wire", "Captured payloads of providers");
+    verb(verbs, wire, "wire.check",
+        "Read, write, slice and translate captured cases; exit code 1 when one is not ok")
+        .positional("dir", "Folder of cases: CASE/DIALECT/*.json")
+        .local(checkWire);
 }
 
 } // namespace

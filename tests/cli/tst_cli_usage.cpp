@@ -72,7 +72,7 @@ private Q_SLOTS:
     {
         QTest::addColumn<QString>("words");
         for (const char* words : {"models import prices.json --apply", "routing train",
-                 "routing status", "routing bench --train x --pair a,b", "wire check ."}) {
+                 "routing status", "routing bench --train x --pair a,b"}) {
             QTest::newRow(words) << QString::fromLatin1(words);
         }
     }
