@@ -133,7 +133,7 @@ public:
             if (part.text.empty() || part.kind == Part::Kind::Audio) {
                 m_items.push_back(mediaText(part));
             } else {
-                m_text += seamless(part.fileName) + seamless(part.text);
+                m_text += seamless(part.text);
             }
             break;
         case Part::Kind::ToolCall:
@@ -296,6 +296,14 @@ void simplify(Dialect dialect, json::value& value)
     default:
         break;
     }
+}
+
+/// Null, an empty text and a count of zero say what leaving them out says.
+bool saysNothing(const json::value& value, const std::string& path)
+{
+    const bool zero
+        = value.is_number() && number(value) == "0" && path.find(".usage") != std::string::npos;
+    return value.is_null() || zero || (value.is_string() && value.get_string().empty());
 }
 
 void leaves(

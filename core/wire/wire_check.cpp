@@ -268,7 +268,8 @@ std::string CaseCheck::translated(const Conversation& read, Dialect to, const Me
 
 /// Cases whose captures in different dialects ask for different things, so that they show nothing.
 constexpr std::array twinsThatDiffer{std::string_view("codeInterpreterToolParam"),
-    std::string_view("instructionsParam"), std::string_view("jsonSchemaFormatParam")};
+    std::string_view("instructionsParam"), std::string_view("metadataParam"),
+    std::string_view("multimodalRequest")};
 
 /// The same file of the case in another captured dialect.
 std::string CaseCheck::twins(const WireSample& sample, const Meaning& meaning)
