@@ -96,7 +96,8 @@ std::string mediaText(const Part& part)
     if (!part.data.empty()) {
         return kind + std::to_string(std::hash<std::string>()(part.data));
     }
-    return kind + (!part.url.empty() ? part.url : part.fileId);
+    // What is behind an address is told by its end or not at all.
+    return part.url.empty() ? kind + part.fileId : "media " + part.url;
 }
 
 /// Where a result must be an object, a text or a list becomes {"result": …} or {"output": …}.
@@ -250,6 +251,13 @@ void simplifyChat(json::object& root)
 
 void simplifyAnthropic(json::object& root)
 {
+    // Where an answer ran is only said again when it changes the price.
+    if (json::value* usage = root.if_contains("usage"); usage != nullptr && usage->is_object()) {
+        const std::string_view geo = dom::stringAt(usage->get_object(), "inference_geo");
+        if (geo == "global" || geo == "not_available") {
+            usage->get_object().erase("inference_geo");
+        }
+    }
     partFor(root, "system", "text");
     eachObject(root, "messages", [](json::object& message) {
         partFor(message, "content", "text");
@@ -356,8 +364,10 @@ Meaning meaningOf(const Conversation& conversation)
     if (!system.empty()) {
         out.push_back("system " + system);
     }
+    // Tools that may not be called are as good as none.
+    const bool callable = conversation.toolChoice.kind != ToolChoice::Kind::None;
     for (const Tool& tool : conversation.tools) {
-        if (!tool.hosted) {
+        if (!tool.hosted && callable) {
             out.push_back("tool " + tool.name + " " + seamless(tool.description));
         }
     }
@@ -375,11 +385,10 @@ Meaning meaningOf(const Answer& answer)
         segment.addTo(out, "choice");
         out.push_back("ends " + stopText(choice.stop));
     }
-    // Dialects that must have a usage say zero where none is known.
-    if (answer.usage && answer.usage->inputTotal() + answer.usage->output > 0) {
+    if (answer.usage) {
         const catalog::Usage& usage = *answer.usage;
-        out.push_back("input " + std::to_string(usage.inputTotal()) + " cached "
-            + std::to_string(usage.cacheRead));
+        out.push_back("input " + std::to_string(usage.inputTotal()));
+        out.push_back("cached " + std::to_string(usage.cacheRead));
         out.push_back("output " + std::to_string(usage.output));
     }
     return out;
