@@ -275,9 +275,11 @@ json::object Writer::declarationOf(const Tool& tool)
         lose("tools with free-text input (they take it as {\"input\": …})");
     } else if (!kept && !tool.parameters.is_null() && !empty) {
         json::value subset = toOpenApi(tool.parameters);
-        const bool fits = !subset.is_null();
-        out[fits ? "parameters" : "parametersJsonSchema"]
-            = fits ? std::move(subset) : tool.parameters;
+        if (subset.is_null()) {
+            out["parametersJsonSchema"] = tool.parameters;
+        } else {
+            out["parameters"] = std::move(subset);
+        }
     }
     if (native != nullptr) {
         dom::mergeMissing(out, *native);
@@ -455,9 +457,11 @@ void Writer::writeFormat(json::object& config)
     config["responseMimeType"] = "application/json";
     if (format.kind == AnswerFormat::Kind::JsonSchema && !format.schema.is_null()) {
         json::value subset = toOpenApi(format.schema);
-        const bool fits = !subset.is_null();
-        config[fits ? "responseSchema" : "responseJsonSchema"]
-            = fits ? std::move(subset) : format.schema;
+        if (subset.is_null()) {
+            config["responseJsonSchema"] = format.schema;
+        } else {
+            config["responseSchema"] = std::move(subset);
+        }
     }
 }
 

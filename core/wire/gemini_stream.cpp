@@ -38,7 +38,7 @@ private:
     void start(const json::object& root, std::vector<AnswerEvent>& out);
     Choice& choiceAt(int index);
     void readCandidate(const json::object& candidate, int index, std::vector<AnswerEvent>& out);
-    void addPart(int index, Part part, std::vector<AnswerEvent>& out);
+    void addPart(int index, const Part& part, std::vector<AnswerEvent>& out);
     void close(int index, Part end, std::vector<AnswerEvent>& out);
     AnswerEvent event(AnswerEvent::Kind kind, int index) const;
     void readFeedback(const json::object& root);
@@ -101,7 +101,7 @@ void Reader::close(int index, Part end, std::vector<AnswerEvent>& out)
 }
 
 /// Text and thinking go on over many chunks; everything else comes whole in one.
-void Reader::addPart(int index, Part part, std::vector<AnswerEvent>& out)
+void Reader::addPart(int index, const Part& part, std::vector<AnswerEvent>& out)
 {
     using Kind = Part::Kind;
     Choice& choice = choiceAt(index);
@@ -153,11 +153,11 @@ void Reader::readCandidate(const json::object& candidate, int index, std::vector
     if (const json::object* content = fields.takeObject("content")) {
         if (const json::value* parts = dom::find(*content, "parts")) {
             for (const json::object* part : objectsOf(*parts)) {
-                Part read = readPart(*part, choice.ids);
-                if (std::optional<Part> seal = sealOf(read)) {
-                    addPart(index, std::move(*seal), out);
+                const Part read = readPart(*part, choice.ids);
+                if (const std::optional<Part> seal = sealOf(read)) {
+                    addPart(index, *seal, out);
                 }
-                addPart(index, std::move(read), out);
+                addPart(index, read, out);
             }
         }
     }

@@ -120,7 +120,7 @@ public:
 
 private:
     void start(const json::object& line, std::vector<AnswerEvent>& out);
-    void addPart(Part part, std::vector<AnswerEvent>& out);
+    void addPart(const Part& part, std::vector<AnswerEvent>& out);
     void close(std::vector<AnswerEvent>& out);
     void addLogprobs(const json::object& line, std::size_t from, std::vector<AnswerEvent>& out);
     void end(const json::object& line, std::vector<AnswerEvent>& out);
@@ -161,7 +161,7 @@ void Reader::close(std::vector<AnswerEvent>& out)
     out.push_back(std::move(event));
 }
 
-void Reader::addPart(Part part, std::vector<AnswerEvent>& out)
+void Reader::addPart(const Part& part, std::vector<AnswerEvent>& out)
 {
     const bool flows = part.kind == Part::Kind::Text || part.kind == Part::Kind::Thinking;
     if (!flows || !m_open || m_openKind != part.kind) {
@@ -237,9 +237,9 @@ Result<void> Reader::read(
     start(*line, out);
     const std::size_t from = out.size();
     const json::object* message = dom::objectAt(*line, "message");
-    for (Part& part : readMessageParts(message != nullptr ? *message : *line,
+    for (const Part& part : readMessageParts(message != nullptr ? *message : *line,
              message != nullptr ? "content" : "response", m_ids)) {
-        addPart(std::move(part), out);
+        addPart(part, out);
     }
     addLogprobs(*line, from, out);
     if (dom::boolAt(*line, "done").value_or(false)) {
