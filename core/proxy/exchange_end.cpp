@@ -167,6 +167,7 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
         refusal.metadata.clear();
         refusal.message = "The budget for this key is used up. Ask whoever gave you the key.";
     }
+    refusal.requestId = activity::decisionIdText(m_decision.id);
     auto written = m_repeated ? *m_repeated : m_codec.writeRefusal(refusal);
     if (m_lastFailure && refusal.kind == RefusalKind::NoCapableModel) {
         written = *m_lastFailure; // nobody could take the place of the provider that failed

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = AnswerEvent::Kind;
 
-Error foreign(std::string what)
+Error foreign(const std::string& what)
 {
     return Error(ErrorCode::InvalidArgument,
         "The provider's stream is not of the Messages API: " + what + ".");
@@ -119,25 +119,26 @@ private:
         if (value == nullptr || !index || m_open.count(*index) != 0) {
             return foreign("a block starts without an index of its own or without content");
         }
-        Result<Part> part = readBlock(*value, "content_block");
-        if (!part) {
-            return part.error();
+        Result<Part> read = readBlock(*value, "content_block");
+        if (!read) {
+            return read.error();
         }
+        Part part = std::move(read).value();
         mustHaveStarted();
         Block block;
         block.number = m_blocks++;
-        block.kind = part->kind;
-        block.signature = std::exchange(part->signature, {});
-        block.signedBy = part->signedBy;
-        const std::string text = std::exchange(part->text, {});
-        if (part->kind == Part::Kind::ToolCall) {
-            block.input = std::exchange(part->arguments, {});
+        block.kind = part.kind;
+        block.signature = std::exchange(part.signature, {});
+        block.signedBy = part.signedBy;
+        const std::string text = std::exchange(part.text, {});
+        if (part.kind == Part::Kind::ToolCall) {
+            block.input = std::exchange(part.arguments, {});
         }
-        if (part->redacted) {
-            part->signature = block.signature; // whole from the start
+        if (part.redacted) {
+            part.signature = block.signature; // whole from the start
         }
-        const json::value citations = takeCitations(*part);
-        emit(Kind::BlockStart, block.number).part = std::move(*part);
+        const json::value citations = takeCitations(part);
+        emit(Kind::BlockStart, block.number).part = std::move(part);
         if (!text.empty()) {
             emit(Kind::Delta, block.number).text = text;
         }

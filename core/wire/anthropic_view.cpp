@@ -142,16 +142,17 @@ Result<RequestView> readView(std::string_view body)
     if (Result<void> checked = checkBody(body); !checked) {
         return checked.error();
     }
-    Result<Conversation> conversation = readRequest(body);
-    if (!conversation) {
-        return conversation.error();
+    Result<Conversation> read = readRequest(body);
+    if (!read) {
+        return read.error();
     }
-    RequestView view = viewOf(*conversation);
-    countHosted(*conversation, view);
-    if (const json::object* extra = conversation->extra.value.if_object()) {
+    const Conversation conversation = std::move(read).value();
+    RequestView view = viewOf(conversation);
+    countHosted(conversation, view);
+    if (const json::object* extra = conversation.extra.value.if_object()) {
         readPricedFields(*extra, view);
     }
-    view.heldContext = heldContext(*conversation);
+    view.heldContext = heldContext(conversation);
     view.ceilingPath = "max_tokens";
     return view;
 }

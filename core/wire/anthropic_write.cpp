@@ -169,18 +169,19 @@ private:
 
     Result<void> foreignTurns()
     {
-        Result<Turns> turns = turnsOf(m_from, m_losses);
-        if (!turns) {
-            return turns.error();
+        Result<Turns> made = turnsOf(m_from, m_losses);
+        if (!made) {
+            return made.error();
         }
-        if (turns->messages.empty()) {
+        Turns turns = std::move(made).value();
+        if (turns.messages.empty()) {
             return cannot("There is no message with content.", "Send at least one message.");
         }
-        if (!turns->system.empty()) {
-            m_root["system"] = std::move(turns->system);
+        if (!turns.system.empty()) {
+            m_root["system"] = std::move(turns.system);
         }
-        m_root["messages"] = std::move(turns->messages);
-        m_toolLoopWithoutThinking = turns->toolLoopWithoutThinking;
+        m_root["messages"] = std::move(turns.messages);
+        m_toolLoopWithoutThinking = turns.toolLoopWithoutThinking;
         return {};
     }
 
