@@ -262,7 +262,7 @@ private:
                 return writeBlock(part);
             }
             addLoss(m_losses,
-                "parts that only the " + std::string(dialectName(part.native.dialect))
+                "content that only the " + std::string(dialectName(part.native.dialect))
                     + " protocol knows");
             return json::value();
         }

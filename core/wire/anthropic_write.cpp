@@ -235,7 +235,7 @@ private:
             out["allowed_domains"] = *domains;
         }
         if (dom::find(*given, "search_context_size") != nullptr) {
-            lose("search_context_size: Anthropic's web search has no such setting");
+            lose("the search_context_size of the hosted tool web search");
         }
         return out;
     }
@@ -599,9 +599,11 @@ private:
             {m_from.seed.has_value(), "seed"},
             {m_from.logprobs.value_or(false) || m_from.topLogprobs.value_or(0) > 0, "logprobs"},
             {!m_from.verbosity.empty(), "verbosity"},
-            {!m_from.promptCacheKey.empty(), "prompt_cache_key"},
             {!m_from.metadata.empty(), "metadata"},
         };
+        if (!m_from.promptCacheKey.empty()) {
+            lose("the prompt cache key: Anthropic caches where it is told to");
+        }
         for (const auto& [given, name] : unknown) {
             if (given) {
                 lose(std::string(name) + ": Anthropic has no such setting");

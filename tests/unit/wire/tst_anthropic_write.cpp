@@ -129,7 +129,7 @@ void TestAnthropicWrite::losesByName_data()
     QTest::newRow("seed") << 2 << QByteArray("seed");
     QTest::newRow("logprobs") << 3 << QByteArray("logprobs");
     QTest::newRow("verbosity") << 4 << QByteArray("verbosity");
-    QTest::newRow("cache key") << 5 << QByteArray("prompt_cache_key");
+    QTest::newRow("cache key") << 5 << QByteArray("prompt cache key");
     QTest::newRow("metadata") << 6 << QByteArray("metadata");
     QTest::newRow("json object") << 7 << QByteArray("json_object");
     QTest::newRow("tier") << 8 << QByteArray("service_tier flex");
