@@ -441,6 +441,14 @@ void TestResponsesCodec::whatResponsesCannotSay()
     QCOMPARE(losses.size(), std::size_t(3));
     QVERIFY(!out.contains("temperature"));
     QVERIFY(!out.contains("stop"));
+    from.serviceTier = "batch";
+    from.user = "{\"device\":1}";
+    const json::object without = object(written(from, losses, options));
+    QVERIFY(!without.contains("service_tier"));
+    QVERIFY(!without.contains("user"));
+    from.serviceTier = "standard_only";
+    const json::object usual = object(written(from, losses, options));
+    QCOMPARE(std::string(dom::stringAt(usual, "service_tier")), std::string("default"));
     from.n = 2;
     QVERIFY(!codec().writeRequest(from, options, losses));
 }
