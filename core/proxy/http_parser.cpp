@@ -34,6 +34,10 @@ Error malformed(const std::string& what)
     return {ErrorCode::InvalidArgument, "The request is not well-formed HTTP/1.1: " + what + "."};
 }
 
+/// Beast aborts when it asked for more in mid-way of the last chunk's "0\r\n\r\n" and is called
+/// again with less than the whole of it. No body that waits for more ends sooner than this.
+constexpr std::size_t leastRest = 5;
+
 /// One header line of a request without its CRLF.
 Result<void> checkHeaderLine(std::string_view line, int& lengths, int& encodings)
 {
@@ -171,6 +175,7 @@ struct RequestParser::Impl final : http::basic_parser<true> {
     RequestHead head;
     std::string body;
     bool headReady = false;
+    bool waits = false; ///< for leastRest bytes
 
     void on_request_impl(
         http::verb, BeastView methodText, BeastView target, int version, error_code& ec) override
@@ -266,14 +271,15 @@ Result<RequestParser::State> RequestParser::Impl::feedHead(std::string& in)
 Result<RequestParser::State> RequestParser::Impl::feedBody(std::string& in)
 {
     std::size_t used = 0;
-    while (!is_done() && used < in.size()) {
+    while (!is_done() && used < in.size() && !(waits && in.size() - used < leastRest)) {
         error_code ec;
         const auto n = put(boost::asio::buffer(in.data() + used, in.size() - used), ec);
         used += n;
-        if (ec && ec != http::error::need_more) {
+        waits = ec == http::error::need_more;
+        if (ec && !waits) {
             return errorFor(ec);
         }
-        if (n == 0) {
+        if (n == 0 || waits) {
             break;
         }
     }
@@ -323,7 +329,13 @@ public:
 
 protected:
     void on_request_impl(http::verb, BeastView, BeastView, int, error_code&) override { }
-    void on_response_impl(int code, BeastView, int, error_code&) override { status = code; }
+    void on_response_impl(int code, BeastView, int, error_code& ec) override
+    {
+        status = code;
+        if (code < 100) { // three digits all the same, for Beast
+            ec = http::error::bad_status;
+        }
+    }
     void on_field_impl(http::field, BeastView name, BeastView value, error_code& ec) override
     {
         if (++fields > 2 * limits::headersMax) {
@@ -371,6 +383,7 @@ struct ResponseParser::Impl {
     std::string* target = nullptr;
     std::unique_ptr<ResponseGrammar> grammar;
     int interim = 0;
+    bool waits = false; ///< for leastRest bytes
 
     [[nodiscard]] bool isInterim() const
     {
@@ -386,7 +399,8 @@ Result<void> ResponseParser::feed(std::string& in, std::string& body)
 {
     m_impl->target = &body;
     std::size_t used = 0;
-    while (used < in.size() && !m_impl->grammar->is_done()) {
+    while (used < in.size() && !m_impl->grammar->is_done()
+        && !(m_impl->waits && in.size() - used < leastRest)) {
         error_code ec;
         const auto n
             = m_impl->grammar->put(boost::asio::buffer(in.data() + used, in.size() - used), ec);
@@ -394,14 +408,16 @@ Result<void> ResponseParser::feed(std::string& in, std::string& body)
         if (ec && ec != http::error::need_more) {
             return badAnswer(ec);
         }
+        m_impl->waits = ec && m_impl->grammar->is_header_done();
         if (m_impl->isInterim()) {
             if (++m_impl->interim > 8) {
                 return badAnswer(http::error::bad_status);
             }
+            m_impl->waits = false;
             m_impl->grammar = std::make_unique<ResponseGrammar>(m_impl->target);
             continue;
         }
-        if (n == 0) {
+        if (n == 0 || m_impl->waits) {
             break;
         }
     }

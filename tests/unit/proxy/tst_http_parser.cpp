@@ -14,6 +14,7 @@ private Q_SLOTS:
     void badHeads_data();
     void badHeads();
     void requestInAnySlices();
+    void lastChunkInPieces();
     void trailersAreNotHeaders();
     void responseInAnySlices_data();
     void responseInAnySlices();
@@ -72,6 +73,35 @@ void TestHttpParser::requestInAnySlices()
         QCOMPARE(std::string(parser.head().header("x-long")), std::string("v w"));
         QCOMPARE(std::string(parser.head().target), std::string("/v1/x?y=1"));
         QCOMPARE(in, std::string("GET")); // the next request is left alone
+    }
+}
+
+// Beast asserts when the last chunk's line comes first and less than its whole rest after it.
+void TestHttpParser::lastChunkInPieces()
+{
+    const std::string encoding = "transfer-encoding: chunked\r\n\r\n";
+    for (const std::string before : {"", "1\r\na\r\n"}) {
+        RequestParser request;
+        std::string in = "POST / HTTP/1.1\r\n" + encoding;
+        QVERIFY(request.feed(in));
+        ResponseParser response;
+        std::string answer = "HTTP/1.1 200 OK\r\n" + encoding + before + "0\r\n";
+        std::string body;
+        QVERIFY(response.feed(answer, body));
+        for (const std::string& piece : {before + "0\r\n", std::string("\r")}) {
+            in += piece;
+            const auto state = request.feed(in);
+            QVERIFY(state && *state == RequestParser::State::NeedMore);
+        }
+        answer += "\r";
+        QVERIFY(response.feed(answer, body) && !response.done());
+        in += "\n";
+        answer += "\n";
+        const auto state = request.feed(in);
+        QVERIFY(state && *state == RequestParser::State::Done);
+        QVERIFY(response.feed(answer, body) && response.done());
+        QCOMPARE(request.body(), std::string(before.empty() ? "" : "a"));
+        QCOMPARE(body, request.body());
     }
 }
 
