@@ -20,6 +20,22 @@ namespace {
 /// Up to here a double holds every whole number exactly.
 constexpr double wholeDoubleMax = 9'007'199'254'740'992.0;
 
+/// Boost reads 1e400 as infinity and 0e400 as no number, and writes them as words that are no JSON.
+bool isFinite(const json::value& value)
+{
+    if (const auto* number = value.if_double()) {
+        return std::isfinite(*number);
+    }
+    if (const auto* array = value.if_array()) {
+        return std::all_of(array->begin(), array->end(), isFinite);
+    }
+    if (const auto* object = value.if_object()) {
+        return std::all_of(object->begin(), object->end(),
+            [](const json::key_value_pair& member) { return isFinite(member.value()); });
+    }
+    return true;
+}
+
 } // namespace
 
 Result<json::value> parse(std::string_view text, std::string_view what)
@@ -36,6 +52,11 @@ Result<json::value> parse(std::string_view text, std::string_view what)
         return Error(ErrorCode::InvalidArgument,
             std::string(what) + " is not valid JSON: " + failed.message() + ".",
             "Send one JSON object in UTF-8.");
+    }
+    if (!isFinite(value)) {
+        return Error(ErrorCode::InvalidArgument,
+            std::string(what) + " has a number beyond what numbers can hold.",
+            "Send numbers below 1.8e308.");
     }
     return value;
 }
