@@ -11,16 +11,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace headgate::catalog {
+
+struct JsonMember;
 
 struct JsonText {
     enum class Kind { Null, Boolean, Number, String, Array, Object };
     Kind kind = Kind::Null;
     std::string text; ///< the value of a string, the text of a number, "true" or "false"
-    std::vector<std::pair<std::string, JsonText>> members; ///< array entries have empty names
+    std::vector<JsonMember> members; ///< array entries have empty names
 
     [[nodiscard]] const JsonText* find(std::string_view key) const;
     /// Text of a member that is a string; empty when absent or of another kind.
@@ -30,6 +31,12 @@ struct JsonText {
     [[nodiscard]] bool isArray() const { return kind == Kind::Array; }
     /// A number or a string, which may hold a decimal.
     [[nodiscard]] bool isScalar() const { return kind == Kind::Number || kind == Kind::String; }
+};
+
+/// Not a std::pair: that needs to know whether a JsonText can be made before it is complete.
+struct JsonMember {
+    std::string first;
+    JsonText second;
 };
 
 /// Errors: malformed JSON, deeper than limits::jsonDepthMax.
