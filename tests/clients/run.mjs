@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-if (!existsSync(join(here, 'node_modules', 'openai'))) {
-    console.log('SKIPPED: tests/clients/node_modules is missing; run: npm ci --prefix tests/clients');
+if (!existsSync(join(here, 'node_modules', '@copilotkit', 'aimock'))) {
+    console.log('SKIPPED: tests/clients/node_modules is missing or old; run: npm ci --prefix tests/clients');
     process.exit(process.env.CI ? 1 : 77);
 }
 const tests = process.argv.slice(2).map((name) => join(here, name));
