@@ -330,13 +330,6 @@ Result<void> checkProvider(const Config& config, const catalog::Provider& provid
         return invalid("The provider name \"" + provider.name + "\" may not be used.",
             "Use lower-case letters, digits, - _ and . only.");
     }
-    if (provider.dialect != catalog::Dialect::OpenAi) {
-        return Error(ErrorCode::Unsupported,
-            std::string("This version talks to providers in the OpenAI dialect only, not ")
-                + catalog::dialectName(provider.dialect) + ".",
-            "Most providers and local servers have an OpenAI-compatible URL; use that with "
-            "--dialect openai.");
-    }
     const bool exists = std::any_of(config.providers.begin(), config.providers.end(),
         [&](const catalog::Provider& other) { return other.name == provider.name; });
     if (exists && isNew) {
