@@ -5,7 +5,6 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/proxy/provider_headers.h"
-#include "core/wire/chat_answer.h"
 #include "core/wire/embeddings.h"
 
 #include <fmt/format.h>
@@ -194,21 +193,11 @@ Result<wire::AnswerFacts> Exchange::readFacts(const std::string& body, wire::Ans
     if (m_kind == CallKind::Embeddings) {
         return wire::readEmbeddingsAnswer(body);
     }
-    if (!isTranslated() && m_upstream == wire::Dialect::Chat) {
-        return wire::readChatAnswer(body);
-    }
     auto read = wire::codecOf(m_upstream).readAnswer(body);
     if (!read) {
         return read.error();
     }
-    wire::AnswerFacts facts;
-    for (const auto& event : wire::eventsOf(*read)) {
-        wire::addFacts(facts, event);
-    }
-    facts.done = true;
-    if (facts.error.empty()) {
-        facts.error = read->error;
-    }
+    wire::AnswerFacts facts = wire::factsOf(*read);
     answer = std::move(*read);
     return facts;
 }

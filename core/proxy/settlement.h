@@ -6,7 +6,7 @@
 
 #include "core/catalog/catalog.h"
 #include "core/ledger/ledger.h"
-#include "core/wire/chat_answer.h"
+#include "core/wire/answer.h"
 
 #include <cstdint>
 #include <optional>

@@ -18,7 +18,7 @@ std::string quoted(std::string text)
     return text;
 }
 
-AnswerEvent event(AnswerEvent::Kind kind, int block = 0)
+AnswerEvent anEvent(AnswerEvent::Kind kind, int block = 0)
 {
     AnswerEvent out;
     out.kind = kind;
@@ -28,7 +28,7 @@ AnswerEvent event(AnswerEvent::Kind kind, int block = 0)
 
 AnswerEvent toolStart(int block, const std::string& id, const std::string& name)
 {
-    AnswerEvent out = event(AnswerEvent::Kind::BlockStart, block);
+    AnswerEvent out = anEvent(AnswerEvent::Kind::BlockStart, block);
     out.part.kind = Part::Kind::ToolCall;
     out.part.id = id;
     out.part.name = name;
@@ -106,7 +106,7 @@ void TestChatCodec::refusesWhatCannotBeSaid()
 
 void TestChatCodec::roleComesFirst()
 {
-    AnswerEvent start = event(AnswerEvent::Kind::Start);
+    AnswerEvent start = anEvent(AnswerEvent::Kind::Start);
     start.id = "x";
     const std::string out = written({start, toolStart(0, "c", "f")}, {});
     QVERIFY(contains(out.substr(0, out.find("\n\n")), "'role':'assistant'"));
@@ -116,20 +116,20 @@ void TestChatCodec::roleComesFirst()
 
 void TestChatCodec::usageOnlyChunkHasNoChoices()
 {
-    AnswerEvent usage = event(AnswerEvent::Kind::Usage);
+    AnswerEvent usage = anEvent(AnswerEvent::Kind::Usage);
     usage.usage.inputUncached = 5;
     usage.usage.cacheRead = 2;
     usage.usage.output = 3;
     AnswerContext context;
-    const std::string out = written({event(AnswerEvent::Kind::Start), usage}, context);
+    const std::string out = written({anEvent(AnswerEvent::Kind::Start), usage}, context);
     QVERIFY(contains(out, "'choices':[],'usage':{'prompt_tokens':7,'completion_tokens':3"));
     context.includeUsage = false;
-    QVERIFY(!contains(written({event(AnswerEvent::Kind::Start), usage}, context), "'usage'"));
+    QVERIFY(!contains(written({anEvent(AnswerEvent::Kind::Start), usage}, context), "'usage'"));
 }
 
 void TestChatCodec::aCallWithoutArgumentsGetsAnObject()
 {
-    AnswerEvent end = event(AnswerEvent::Kind::BlockEnd);
+    AnswerEvent end = anEvent(AnswerEvent::Kind::BlockEnd);
     end.part.kind = Part::Kind::ToolCall;
     QVERIFY(contains(written({toolStart(0, "c", "f"), end}, {}), "'arguments':'{}'"));
 }
@@ -243,9 +243,9 @@ void TestChatCodec::freeTextIsUnwrapped()
     asked.tools.push_back(tool);
     AnswerContext context;
     context.request = &asked;
-    AnswerEvent delta = event(AnswerEvent::Kind::Delta);
+    AnswerEvent delta = anEvent(AnswerEvent::Kind::Delta);
     delta.text = quoted("{'input':'*** Begin'}");
-    AnswerEvent end = event(AnswerEvent::Kind::BlockEnd);
+    AnswerEvent end = anEvent(AnswerEvent::Kind::BlockEnd);
     end.part.kind = Part::Kind::ToolCall;
     const std::string out = written({toolStart(0, "c", "patch"), delta, end}, context);
     QVERIFY(contains(out, "'custom':{'input':'*** Begin'}"));
@@ -263,7 +263,7 @@ void TestChatCodec::oldFunctionsGetTheOldForm()
     QCOMPARE(asked->turns[1].parts.front().id, asked->turns[2].parts.front().id);
     AnswerContext context;
     context.request = &*asked;
-    AnswerEvent finish = event(AnswerEvent::Kind::Finish);
+    AnswerEvent finish = anEvent(AnswerEvent::Kind::Finish);
     finish.stop = StopReason::ToolCall;
     const std::string out = written({toolStart(0, "c", "f"), finish}, context);
     QVERIFY(contains(out, "'function_call':{'arguments':'','name':'f'}"));
