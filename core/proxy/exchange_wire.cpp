@@ -75,8 +75,7 @@ routing::UnseenInput Exchange::unseenInput() const
     routing::UnseenInput unseen;
     unseen.tokens = m_pin ? m_pin->tokens : 0;
     unseen.wholeContext = !m_view.heldContext.empty() && !m_pin;
-    unseen.hostedTools = m_view.hostedTools;
-    unseen.webSearchTools = m_view.webSearchTools;
+    unseen.hostedTools = m_view.hostedNames;
     unseen.hostedUsesMax = m_addedUsesMax ? m_addedUsesMax : m_view.hostedUsesMax;
     unseen.limitRemedy = usesRemedy(m_request.path.dialect);
     unseen.audioOut = m_view.audioOut;

@@ -111,32 +111,63 @@ bool isHard(const Frame& frame, const catalog::Model& model)
     return frame.input.budget(ledger::Target{model.provider, model.name, model.tier}).hasHardPool();
 }
 
+/// Our name for a tool that a provider runs, by which its fee is listed; empty: not known.
+std::string_view feeNameOf(std::string_view tool)
+{
+    struct Word {
+        std::string_view part;
+        std::string_view name;
+    };
+    // The first that is found in the client's word counts.
+    static constexpr std::array words{
+        Word{"web_search", catalog::toolWebSearch},
+        Word{"webSearch", catalog::toolWebSearch},
+        Word{"google_search", catalog::toolWebSearch},
+        Word{"googleSearch", catalog::toolWebSearch},
+        Word{"code_execution", catalog::toolCodeExecution},
+        Word{"codeExecution", catalog::toolCodeExecution},
+        Word{"code_interpreter", catalog::toolCodeExecution},
+        Word{"file_search", catalog::toolFileSearch},
+        Word{"fileSearch", catalog::toolFileSearch},
+        Word{"web_fetch", catalog::toolWebFetch},
+        Word{"url_context", catalog::toolWebFetch},
+        Word{"urlContext", catalog::toolWebFetch},
+        Word{"google_maps", catalog::toolMaps},
+        Word{"googleMaps", catalog::toolMaps},
+        Word{"computer", catalog::toolComputerUse},
+        Word{"image_generation", catalog::toolImageGeneration},
+    };
+    for (const Word& word : words) {
+        if (tool.find(word.part) != std::string_view::npos) {
+            return word.name;
+        }
+    }
+    return {};
+}
+
 /// Tools that run at the provider and sound are billed beside the text (ledger.md, "The bound").
 bool extrasBounded(const Frame& frame, Option& option)
 {
     const UnseenInput& unseen = frame.input.unseen;
-    if ((unseen.hostedTools == 0 && !unseen.audioOut) || !isHard(frame, *option.model)) {
+    if ((unseen.hostedTools.empty() && !unseen.audioOut) || !isHard(frame, *option.model)) {
         return true;
     }
-    if (unseen.hostedTools > unseen.webSearchTools) {
-        lose(option, Lost::NoTools,
-            "It asks for tools that the provider runs and whose fee is not known, and a hard pool "
-            "applies. Only web search has a known fee; leave the others out.");
-        return false;
-    }
-    if (unseen.hostedTools > 0 && !unseen.hostedUsesMax) {
+    if (!unseen.hostedTools.empty() && !unseen.hostedUsesMax) {
         lose(option, Lost::NoTools,
             "The tools that the provider runs have no limit of uses in this request, and a hard "
             "pool applies. "
                 + unseen.limitRemedy);
         return false;
     }
-    if (unseen.hostedTools > 0 && option.sheet != nullptr
-        && !option.sheet->perTool.contains(catalog::toolWebSearch)) {
-        lose(option, Lost::NoTools,
-            "The price list has no fee for its web searches, and a hard pool applies. Set the fee "
-            "in the console under Catalog.");
-        return false;
+    for (const std::string& tool : unseen.hostedTools) {
+        const auto name = feeNameOf(tool);
+        if (name.empty() || (option.sheet != nullptr && !option.sheet->perTool.contains(name))) {
+            lose(option, Lost::NoTools,
+                "The price list has no fee for the tool \"" + tool
+                    + "\", which the provider runs, and a hard pool applies. Leave it out, or set "
+                      "its fee in the console under Catalog.");
+            return false;
+        }
     }
     if (unseen.audioOut && option.sheet != nullptr && !option.sheet->outputAudio) {
         lose(option, Lost::NoAudio,
@@ -234,7 +265,7 @@ void addUnseen(const Frame& frame, Option& option)
     if (unseen.wholeContext) {
         input = std::max(input, context);
     }
-    if (unseen.hostedTools > 0) {
+    if (!unseen.hostedTools.empty()) {
         constexpr std::int64_t usesMost = 10'000;
         const std::int64_t uses
             = std::clamp<std::int64_t>(unseen.hostedUsesMax.value_or(1), 0, usesMost);
@@ -259,14 +290,23 @@ bool fitsContext(Option& option)
     return true;
 }
 
-catalog::BoundOptions boundOptions(const Frame& frame)
+catalog::BoundOptions boundOptions(const Frame& frame, const catalog::PriceSheet& sheet)
 {
     catalog::BoundOptions options;
     options.serviceTier = frame.input.serviceTier;
     options.audio = frame.input.facts->audio > 0 || frame.input.unseen.audioOut;
-    if (frame.input.unseen.webSearchTools > 0) {
-        options.webSearchesMax
-            = std::max<std::int64_t>(0, frame.input.unseen.hostedUsesMax.value_or(1));
+    options.images = frame.input.facts->images > 0;
+    options.imagesInMax = frame.input.facts->images;
+    const std::int64_t uses
+        = std::max<std::int64_t>(0, frame.input.unseen.hostedUsesMax.value_or(1));
+    for (const std::string& tool : frame.input.unseen.hostedTools) {
+        const auto name = feeNameOf(tool);
+        // Without a hard pool a fee may be unknown: then nothing bounds it.
+        if (name == catalog::toolWebSearch && sheet.perTool.contains(name)) {
+            options.webSearchesMax = uses;
+        } else if (sheet.perTool.contains(name)) {
+            options.toolCallsMax[std::string(name)] = uses;
+        }
     }
     return options;
 }
@@ -278,8 +318,8 @@ std::optional<Money> boundAt(const Frame& frame, const Option& option, std::int6
     if (ceiling > std::numeric_limits<std::int64_t>::max() / choices) {
         return std::nullopt;
     }
-    const Result<Money> bound = catalog::boundOfRequest(
-        option.candidate.inputTokens, choices * ceiling, *option.sheet, boundOptions(frame));
+    const Result<Money> bound = catalog::boundOfRequest(option.candidate.inputTokens,
+        choices * ceiling, *option.sheet, boundOptions(frame, *option.sheet));
     return bound ? std::optional<Money>(*bound) : std::nullopt;
 }
 
@@ -292,7 +332,7 @@ std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money m
     }
     const std::int64_t input = option.candidate.inputTokens;
     const Result<catalog::BoundPrices> prices
-        = catalog::boundPrices(input, *option.sheet, boundOptions(frame));
+        = catalog::boundPrices(input, *option.sheet, boundOptions(frame, *option.sheet));
     if (!prices) {
         return cannotPay;
     }

@@ -28,12 +28,11 @@ struct InputTokens {
 struct UnseenInput {
     std::int64_t tokens = 0; ///< of a kept context whose size is known, at most
     bool wholeContext = false; ///< a kept context of unknown size
-    int hostedTools = 0;
+    std::vector<std::string> hostedTools; ///< in the client's words: "web_search_20250305"
     std::optional<std::int64_t> hostedUsesMax; ///< absent: the request names no limit
-    int webSearchTools = 0; ///< of the hosted ones
     std::string limitRemedy; ///< how the client's dialect says such a limit
     bool audioOut = false;
-    [[nodiscard]] bool any() const { return tokens > 0 || wholeContext || hostedTools > 0; }
+    [[nodiscard]] bool any() const { return tokens > 0 || wholeContext || !hostedTools.empty(); }
 };
 
 struct PlanInput {

@@ -35,6 +35,7 @@ constexpr std::int64_t usesCap = 1'000'000;
 void countHosted(const Conversation& conversation, RequestView& view)
 {
     view.hostedTools = 0;
+    view.hostedNames.clear();
     view.webSearchTools = 0;
     view.hostedUsesMax.reset();
     std::int64_t uses = 0;
@@ -44,6 +45,7 @@ void countHosted(const Conversation& conversation, RequestView& view)
             continue;
         }
         ++view.hostedTools;
+        view.hostedNames.push_back(tool.name);
         view.webSearchTools += startsWith(tool.name, "web_search") ? 1 : 0;
         const json::object* fields = tool.native.value.if_object();
         const auto most = fields != nullptr ? dom::wholeAt(*fields, "max_uses") : std::nullopt;

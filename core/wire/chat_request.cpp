@@ -74,6 +74,9 @@ private:
     bool readMetadata(JsonValue value);
     bool readPromptCacheKey(JsonValue value);
     bool readPrediction(JsonValue value);
+    bool readWebSearch(JsonValue value);
+    bool readModalities(JsonValue value);
+    bool readAudio(JsonValue value);
 
     bool message(JsonValue value, std::size_t index);
     bool messageField(JsonField& member, Message& out, const std::string& path);
@@ -135,6 +138,9 @@ RequestReader::Handler RequestReader::handlerFor(std::string_view key)
         Entry{"metadata", &RequestReader::readMetadata},
         Entry{"prompt_cache_key", &RequestReader::readPromptCacheKey},
         Entry{"prediction", &RequestReader::readPrediction},
+        Entry{"web_search_options", &RequestReader::readWebSearch},
+        Entry{"modalities", &RequestReader::readModalities},
+        Entry{"audio", &RequestReader::readAudio},
     };
     for (const Entry& entry : entries) {
         if (entry.key == key) {
@@ -495,6 +501,34 @@ bool RequestReader::readMetadata(JsonValue value)
         }
         return m_json.skip(member.value);
     });
+}
+
+/// Search models bill each search; the dialect has no field for how many.
+bool RequestReader::readWebSearch(JsonValue value)
+{
+    if (!m_json.isNull(value)) {
+        ++m_out.hostedTools;
+        ++m_out.webSearchTools;
+        m_out.hostedNames.emplace_back("web_search");
+    }
+    return m_json.skip(value);
+}
+
+bool RequestReader::readModalities(JsonValue value)
+{
+    if (m_json.type(value) != JsonType::array) {
+        return m_json.skip(value); // the provider's to judge
+    }
+    return m_json.eachElement(value, [this](JsonValue element, std::size_t) {
+        m_out.audioOut = m_out.audioOut || m_json.token(element).starts_with("\"audio\"");
+        return m_json.skip(element);
+    });
+}
+
+bool RequestReader::readAudio(JsonValue value)
+{
+    m_out.audioOut = m_out.audioOut || !m_json.isNull(value);
+    return m_json.skip(value);
 }
 
 bool RequestReader::readPrediction(JsonValue value)

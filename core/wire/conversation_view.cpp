@@ -147,6 +147,7 @@ void addTools(RequestView& out, const Conversation& from)
             continue;
         }
         ++out.hostedTools;
+        out.hostedNames.push_back(tool.name);
         out.webSearchTools += searchesWeb(tool.name) ? 1 : 0;
         const std::optional<std::int64_t> most = usesMax(tool);
         limited = limited && most.has_value();

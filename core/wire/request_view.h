@@ -62,6 +62,7 @@ struct RequestView {
     /// The most uses of hosted tools the request allows; absent: it names no limit.
     std::optional<std::int64_t> hostedUsesMax;
     int webSearchTools = 0; ///< of the hosted ones
+    std::vector<std::string> hostedNames; ///< of the hosted ones, in the dialect's words
     /// Context that the provider keeps and bills (previous_response_id, conversation, cached
     /// content): its name; empty when everything billed as input is in the body.
     std::string heldContext;

@@ -75,11 +75,13 @@ void addHeld(const Conversation& from, RequestView& view)
 Result<void> addHosted(const Conversation& from, RequestView& view)
 {
     view.hostedTools = 0;
+    view.hostedNames.clear();
     view.webSearchTools = 0;
     view.hostedUsesMax.reset();
     for (const Tool& tool : from.tools) {
         if (runsAtProvider(tool)) {
             ++view.hostedTools;
+            view.hostedNames.push_back(tool.name);
             view.webSearchTools += tool.name.starts_with("web_search") ? 1 : 0;
         }
     }

@@ -123,9 +123,9 @@ MUTANTS = [
            "    ask.amount = Money::fromNano(m_plan.bound.nano() / 2);"),
     Mutant("disconnect-refunds-all", "disconnect refunds the whole hold",
            "core/proxy/exchange_call.cpp",
-           "    co_await settle(std::move(charged));\n    co_await endStream(facts, proper);",
+           "    co_await settle(std::move(charged));\n    rememberResponse(facts);",
            "    if (m_left) {\n        charged = chargeNothing();\n    }\n"
-           "    co_await settle(std::move(charged));\n    co_await endStream(facts, proper);"),
+           "    co_await settle(std::move(charged));\n    rememberResponse(facts);"),
     Mutant("failed-call-is-free", "unknown outcome released", "core/proxy/exchange_call.cpp",
            "    auto charge = chargeInFull();\n    co_await settle(std::move(charge));\n"
            "    Refusal refusal;",
