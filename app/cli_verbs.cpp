@@ -67,6 +67,25 @@ Command::Prepare fileInto(const std::string& field)
     };
 }
 
+/// A file's text goes along; an address is fetched by the program that serves.
+Result<void> takePriceList(boost::json::object& args)
+{
+    const std::string list(args.at("list").as_string());
+    args.erase("list");
+    if (list.starts_with("https://") || list.starts_with("http://")) {
+        args["url"] = list;
+        return {};
+    }
+    auto text = readFile(list);
+    if (!text) {
+        return text.error();
+    }
+    const auto slash = list.rfind('/');
+    args["origin"] = slash == std::string::npos ? list : list.substr(slash + 1);
+    args["text"] = std::move(*text);
+    return {};
+}
+
 /// --key-env and --key-stdin keep the key out of the process list.
 Result<void> takeProviderKey(boost::json::object& args)
 {
@@ -252,6 +271,9 @@ void addProviders(Verbs& verbs, CLI::App& root)
         .layout(table({"name", "dialect", "url", "has_key", "enabled", "models"}, "No providers."));
     verb(verbs, providers, "providers.test", "Reach it without spending")
         .positional("name", "Which");
+    verb(verbs, providers, "providers.set", "Change what is agreed with it")
+        .positional("name", "Which")
+        .required("--discount", "Taken off every bill, for instance 5%");
     verb(verbs, providers, "providers.remove", "Remove it and its models")
         .positional("name", "Which");
 }
@@ -267,6 +289,11 @@ void addModels(Verbs& verbs, CLI::App& root)
         .required("--output", "Dollars per million tokens", readPrice)
         .option("--cache-read", "Dollars per million tokens", readPrice)
         .option("--cache-write", "Dollars per million tokens", readPrice)
+        .option("--cache-write-1h", "Dollars per million tokens", readPrice)
+        .option("--audio-in", "Dollars per million tokens", readPrice)
+        .option("--audio-out", "Dollars per million tokens", readPrice)
+        .option("--image-out", "Dollars per million tokens", readPrice)
+        .option("--web-search", "Dollars for each search of the hosted tool")
         .option("--tokenizer", "o200k_base, cl100k_base, or a family such as claude, llama3")
         .option("--context", "Tokens of input and output together", readCount)
         .option("--max-output", "Tokens of output", readCount)
@@ -276,11 +303,26 @@ void addModels(Verbs& verbs, CLI::App& root)
             return {};
         });
     verb(verbs, models, "models.list", "All models with tier and prices")
-        .layout(table(
-            {"id", "tier", "input_usd_per_million", "output_usd_per_million",
-                "cache_read_usd_per_million", "context_tokens", "max_output_tokens", "enabled"},
+        .layout(table({"id", "tier", "input_usd_per_million", "output_usd_per_million",
+                          "cache_read_usd_per_million", "context_tokens", "max_output_tokens",
+                          "price_age", "enabled"},
             "No models."));
-    later(verbs, models, "models.import");
+    verb(verbs, models, "models.import", "Compare a price list with the catalog, and apply it")
+        .positional("list", "LiteLLM, models.dev, genai-prices or Headgate book: file or https URL")
+        .option("--provider", "Only models of this provider")
+        .flag("--all", "Show also providers that are not set up")
+        .flag("--only-known", "No new models, only prices of those in the catalog")
+        .flag("--skipped", "Name the entries that cannot be used")
+        .flag("--apply", "Apply what is shown; without it nothing changes")
+        .flag("--accept-large-changes", "Also prices that move by more than 100 times")
+        .prepare(takePriceList)
+        .layout(table({"change", "model", "price", "before", "after", "percent", "note"},
+            "Nothing in the list concerns the catalog."));
+    verb(verbs, models, "models.estimates", "How far token estimates were off, by model and script")
+        .option("--model", "Only of this one, as provider/name")
+        .layout(table({"model", "script", "requests", "median", "p95", "worst", "margin",
+                          "overruns", "exact"},
+            "Nothing has been observed yet."));
 }
 
 void addPolicy(Verbs& verbs, CLI::App& root)

@@ -147,6 +147,8 @@ void finishListed(ListedModel& listed, bool wellFormed, const PriceReader& reade
         return;
     }
     bool any = false;
+    std::stable_sort(listed.model.prices.begin(), listed.model.prices.end(),
+        [](const PriceSheet& a, const PriceSheet& b) { return a.validFrom < b.validFrom; });
     for (PriceSheet& sheet : listed.model.prices) {
         any = any || sheet.input || sheet.output;
         if (listed.model.embedding && !sheet.output) {

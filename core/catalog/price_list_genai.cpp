@@ -46,6 +46,21 @@ std::string lowerCase(std::string_view text)
     return out;
 }
 
+/// RE2 has no look-ahead (it could not be linear then); the one form the list uses is "names that
+/// do not hold this". Other patterns RE2 refuses match nothing.
+bool matchesRegex(const std::string& name, std::string_view pattern)
+{
+    constexpr std::string_view unless = "^(?!";
+    const bool negated = pattern.starts_with(unless) && pattern.ends_with(')');
+    if (negated) {
+        pattern.remove_prefix(unless.size());
+        pattern.remove_suffix(1);
+    }
+    const RE2 compiled(
+        negated ? "^(?:" + std::string(pattern) + ")" : std::string(pattern), RE2::Quiet);
+    return compiled.ok() && RE2::PartialMatch(name, compiled) != negated;
+}
+
 bool matches(const JsonText& rule, const std::string& name)
 {
     for (const auto& [kind, value] : rule.members) {
@@ -69,10 +84,27 @@ bool matches(const JsonText& rule, const std::string& name)
             return name.find(value.text) != std::string::npos;
         }
         if (kind == "regex") {
-            return RE2::PartialMatch(name, value.text);
+            return matchesRegex(name, value.text);
         }
     }
     return false;
+}
+
+/// By id, else by the first rule that matches the name in lower case.
+const JsonText* modelIn(const JsonText& models, std::string_view name, const std::string& lowerName)
+{
+    for (const auto& model : models.members) {
+        if (model.second.string("id") == name) {
+            return &model.second;
+        }
+    }
+    for (const auto& model : models.members) {
+        const JsonText* rule = model.second.find("match");
+        if (rule != nullptr && matches(*rule, lowerName)) {
+            return &model.second;
+        }
+    }
+    return nullptr;
 }
 
 /// A price, or the step of a stepped price for an input of that size.
@@ -190,11 +222,8 @@ const JsonText* findGenaiModel(
         if (canonicalProvider(entry.second.string("id")) != provider || models == nullptr) {
             continue;
         }
-        for (const auto& model : models->members) {
-            const JsonText* rule = model.second.find("match");
-            if (rule != nullptr && matches(*rule, asked)) {
-                return &model.second;
-            }
+        if (const JsonText* found = modelIn(*models, name, asked)) {
+            return found;
         }
         const JsonText* others = entry.second.find("fallback_model_providers");
         for (std::size_t i = 0; others != nullptr && i < others->members.size(); ++i) {
@@ -206,11 +235,8 @@ const JsonText* findGenaiModel(
                     || theirs == nullptr) {
                     continue;
                 }
-                for (const auto& model : theirs->members) {
-                    const JsonText* rule = model.second.find("match");
-                    if (rule != nullptr && matches(*rule, asked)) {
-                        return &model.second;
-                    }
+                if (const JsonText* found = modelIn(*theirs, name, asked)) {
+                    return found;
                 }
             }
         }

@@ -82,7 +82,7 @@ void Exchange::learnMargin(const Charge& charge)
     seen.model = m_plan.model;
     seen.family = m_model->tokenizer;
     seen.count = countedInput(m_model->tokenizer);
-    seen.plain = isPlain(seen.count);
+    seen.script = scriptOf(seen.count);
     seen.bound = m_plan.inputTokens;
     seen.actual = charge.inputTokens;
     if (m_env.margins->observe(seen)) {

@@ -37,12 +37,12 @@ const tokens::Count& Exchange::countedInput(const std::string& family)
 }
 
 /// Exact counts do not ask: their bound never falls below the count.
-bool Exchange::isPlain(const tokens::Count& count)
+tokens::ScriptGroup Exchange::scriptOf(const tokens::Count& count)
 {
-    if (!count.exact && !m_plain) {
-        m_plain = isPlainPrompt(m_view);
+    if (!count.exact && !m_script) {
+        m_script = promptScript(m_view);
     }
-    return count.exact || *m_plain;
+    return count.exact ? tokens::ScriptGroup::Plain : *m_script;
 }
 
 routing::InputTokens Exchange::inputTokens(const catalog::Model& model)
@@ -51,7 +51,7 @@ routing::InputTokens Exchange::inputTokens(const catalog::Model& model)
     if (!m_margins) {
         return {count.tokens, count.atMost};
     }
-    return {count.tokens, m_margins->inputAtMost(model.id(), count, isPlain(count))};
+    return {count.tokens, m_margins->inputAtMost(model.id(), count, scriptOf(count))};
 }
 
 void Exchange::makePlan()

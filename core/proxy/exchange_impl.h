@@ -111,7 +111,7 @@ private:
     // plan and hold
     void makePlan();
     [[nodiscard]] const tokens::Count& countedInput(const std::string& family);
-    [[nodiscard]] bool isPlain(const tokens::Count& count);
+    [[nodiscard]] tokens::ScriptGroup scriptOf(const tokens::Count& count);
     [[nodiscard]] routing::InputTokens inputTokens(const catalog::Model& model);
     [[nodiscard]] Refusal refusalForPlan() const;
     asio::awaitable<Held> holdMoney();
@@ -173,7 +173,7 @@ private:
     routing::Facts m_facts;
     ledger::Identity m_identity;
     std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family
-    std::optional<bool> m_plain; ///< the text is nearly all ASCII; empty: nobody asked yet
+    std::optional<tokens::ScriptGroup> m_script; ///< of the prompt; empty: nobody asked yet
     std::shared_ptr<const tokens::MarginTable> m_margins; ///< of this plan; null: none learned
     LoopDetector::Watch m_watch;
     std::string m_name; ///< the client's own id for this request, scoped by key; may be empty

@@ -38,23 +38,17 @@ tokens::Count promptTokens(
     return total;
 }
 
-bool isPlainPrompt(const wire::RequestView& request)
+tokens::ScriptGroup promptScript(const wire::RequestView& request)
 {
-    std::size_t bytes = 0;
-    std::size_t foreign = 0;
-    const auto add = [&](std::string_view text) {
-        bytes += text.size();
-        foreign += static_cast<std::size_t>(std::count_if(
-            text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; }));
-    };
+    tokens::ScriptMeter meter;
     for (const wire::Message& message : request.messages) {
-        add(message.text);
-        add(message.toolCallText);
+        meter.add(message.text);
+        meter.add(message.toolCallText);
     }
-    add(request.toolsText);
-    add(request.schemaText);
-    add(request.outputText);
-    return foreign * 100 <= bytes * 3;
+    meter.add(request.toolsText);
+    meter.add(request.schemaText);
+    meter.add(request.outputText);
+    return meter.group();
 }
 
 std::int64_t promptTokensAtMost(

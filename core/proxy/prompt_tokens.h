@@ -6,6 +6,7 @@
 // simulated provider use the same, so that a bound equals the bill when an answer hits its ceiling.
 // Pure; safe on any thread.
 
+#include "core/tokens/script_meter.h"
 #include "core/tokens/tokens.h"
 #include "core/wire/chat_request.h"
 
@@ -21,8 +22,8 @@ inline constexpr std::int64_t imageTokensSimulated = 85;
 /// `atMost` is never below the true count where the family's encoding is exact.
 [[nodiscard]] tokens::Count promptTokens(
     const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage);
-/// Nearly all ASCII: where the estimates of inexact families scatter least (tokens/margins.h).
-[[nodiscard]] bool isPlainPrompt(const wire::RequestView& request);
+/// Which writing most of it is in: margins are learned apart for each (tokens/margins.h).
+[[nodiscard]] tokens::ScriptGroup promptScript(const wire::RequestView& request);
 [[nodiscard]] std::int64_t promptTokensAtMost(
     const wire::RequestView& request, const std::string& family, std::int64_t tokensPerImage);
 

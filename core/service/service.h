@@ -10,6 +10,7 @@
 #include "core/activity/activity_log.h"
 #include "core/base/result.h"
 #include "core/base/secret.h"
+#include "core/catalog/price_import.h"
 #include "core/ledger/explain.h"
 #include "core/ledger/ledger.h"
 #include "core/proxy/proxy.h"
@@ -232,6 +233,23 @@ public:
     /// sheets stay.
     [[nodiscard]] Result<void> putModel(const catalog::Model& model, const std::string& actor);
     [[nodiscard]] Result<void> removeModel(const std::string& modelId, const std::string& actor);
+    /// What a price list (its text) would change; nothing is applied.
+    [[nodiscard]] Result<catalog::ImportDiff> previewPrices(
+        const std::string& text, const catalog::ImportOptions& options) const;
+    /// Applies what previewPrices() shows, as one revision. Errors: prices that moved too far and
+    /// were not accepted, a catalog that changed since `seenRevision` (0: not asked).
+    struct ImportConsent {
+        bool acceptLarge = false;
+        std::int64_t seenRevision = 0;
+    };
+    [[nodiscard]] Result<catalog::ImportDiff> importPrices(const std::string& text,
+        const catalog::ImportOptions& options, const ImportConsent& consent,
+        const std::string& actor);
+    /// Reads a price list from an https address. Blocks for up to a minute: not on the GUI thread.
+    [[nodiscard]] static Result<std::string> fetchPrices(const std::string& url);
+    /// What the provider takes off every bill, for calls from now on.
+    [[nodiscard]] Result<void> setDiscount(
+        const std::string& provider, int permille, const std::string& actor);
     [[nodiscard]] Result<void> setPolicy(const routing::Policy& policy, const std::string& actor);
     [[nodiscard]] Result<void> setSettings(const Settings& settings, const std::string& actor);
     /// Makes the content of an earlier revision the newest one (keys revoked since stay revoked,

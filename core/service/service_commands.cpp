@@ -503,11 +503,11 @@ Result<DryRun> Service::dryRun(const std::string& body, const ledger::Identity& 
     input.logprobs = request->logprobs;
     input.nowUs = m_impl->clock.nowUs();
     const auto margins = m_impl->margins.table();
-    const bool plain = proxy::isPlainPrompt(*request);
+    const auto script = proxy::promptScript(*request);
     input.inputTokens = [&](const catalog::Model& model) {
         const auto count
             = proxy::promptTokens(*request, model.tokenizer, 0); // the plan adds images
-        return routing::InputTokens{count.tokens, margins->inputAtMost(model.id(), count, plain)};
+        return routing::InputTokens{count.tokens, margins->inputAtMost(model.id(), count, script)};
     };
     input.budget = [&](const ledger::Target& target) {
         return m_impl->ledger ? m_impl->ledger->view(input.identity, target) : ledger::BudgetView();

@@ -34,6 +34,7 @@ const VerbTable& verbTable()
         addPoolVerbs(all);
         addKeyVerbs(all);
         addCatalogVerbs(all);
+        addPriceVerbs(all);
         addActivityVerbs(all);
         return all;
     }();

@@ -35,6 +35,7 @@ using VerbTable = std::map<std::string, Verb>;
 void addPoolVerbs(VerbTable& table);
 void addKeyVerbs(VerbTable& table);
 void addCatalogVerbs(VerbTable& table);
+void addPriceVerbs(VerbTable& table);
 void addActivityVerbs(VerbTable& table);
 void addGeneralVerbs(VerbTable& table);
 void addLedgerVerbs(VerbTable& table);

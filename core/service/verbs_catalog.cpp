@@ -21,7 +21,8 @@ json::object providerRow(const catalog::Provider& provider, const Config& config
     }
     return {{"name", provider.name}, {"dialect", catalog::dialectName(provider.dialect)},
         {"url", provider.baseUrl}, {"simulated", provider.simulated}, {"enabled", provider.enabled},
-        {"has_key", provider.hasKey}, {"key_hint", provider.keyHint}, {"models", models}};
+        {"has_key", provider.hasKey}, {"key_hint", provider.keyHint}, {"models", models},
+        {"discount_permille", provider.discountPermille}};
 }
 
 void putPrice(json::object& row, const char* name, const std::optional<Price>& price)
@@ -30,6 +31,50 @@ void putPrice(json::object& row, const char* name, const std::optional<Price>& p
         row[name] = price->toPerMillion();
     } else {
         row[name] = nullptr;
+    }
+}
+
+/// What only some models have, left out where it is not there.
+void putMore(json::object& row, const catalog::PriceSheet& sheet)
+{
+    for (const auto& field : catalog::tokenPriceFields) {
+        const std::string name = std::string(field.storedName) + "_usd_per_million";
+        if (const auto& price = sheet.*field.member; price && !row.contains(name)) {
+            row[name] = price->toPerMillion();
+        }
+    }
+    json::array tiers;
+    for (const auto& tier : sheet.contextTiers) {
+        json::object one{{"above_tokens", tier.above}};
+        putPrice(one, "input_usd_per_million", tier.prices.input);
+        putPrice(one, "output_usd_per_million", tier.prices.output);
+        tiers.push_back(std::move(one));
+    }
+    if (!tiers.empty()) {
+        row["context_tiers"] = std::move(tiers);
+    }
+    json::object services;
+    for (const auto& [name, tier] : sheet.serviceTiers) {
+        json::object one;
+        putPrice(one, "input_usd_per_million", tier.prices.input);
+        putPrice(one, "output_usd_per_million", tier.prices.output);
+        services[name] = std::move(one);
+    }
+    if (!services.empty()) {
+        row["service_tiers"] = std::move(services);
+    }
+    json::object fees;
+    for (const auto& [name, fee] : sheet.perTool) {
+        fees[name] = fee.toDecimal();
+    }
+    if (!sheet.perCall.isZero()) {
+        fees["call"] = sheet.perCall.toDecimal();
+    }
+    if (!fees.empty()) {
+        row["fees_usd"] = std::move(fees);
+    }
+    if (!sheet.windows.empty()) {
+        row["time_windows"] = sheet.windows.size();
     }
 }
 
@@ -42,6 +87,8 @@ json::object sheetRow(const catalog::PriceSheet& sheet)
     putPrice(row, "cache_write_usd_per_million", sheet.cacheWrite5m);
     putTime(row, "effective", sheet.validFrom);
     row["source"] = sheet.source;
+    putTime(row, "fetched", sheet.fetchedAtUs);
+    putMore(row, sheet);
     return row;
 }
 
@@ -70,6 +117,10 @@ json::object modelRow(const catalog::Model& model, TimeUs nowUs)
         row[member.key()] = member.value();
     }
     row["priced"] = sheet != nullptr;
+    const std::string age = sheet != nullptr ? catalog::priceAgeText(*sheet, nowUs) : "";
+    const bool old = sheet != nullptr && catalog::isPriceOld(*sheet, nowUs);
+    row["price_age"] = old ? age + ", old" : age;
+    row["price_old"] = old;
     json::array prices;
     for (const auto& one : model.prices) {
         prices.push_back(sheetRow(one));
@@ -171,11 +222,22 @@ Result<catalog::PriceSheet> sheetOf(const json::object& args)
         {"output", &sheet.output},
         {"cache_read", &sheet.cacheRead},
         {"cache_write", &sheet.cacheWrite5m},
+        {"cache_write_1h", &sheet.cacheWrite1h},
+        {"audio_in", &sheet.inputAudio},
+        {"audio_out", &sheet.outputAudio},
+        {"image_out", &sheet.outputImage},
     };
     for (const auto& [name, price] : all) {
         if (auto done = readPrice(args, name, *price); !done) {
             return done.error();
         }
+    }
+    if (hasArg(args, "web_search")) {
+        const auto fee = Money::parse(textArg(args, "web_search"));
+        if (!fee) {
+            return fee.error();
+        }
+        sheet.perTool[std::string(catalog::toolWebSearch)] = *fee;
     }
     const auto from = timeArg(args, "effective");
     if (!from) {

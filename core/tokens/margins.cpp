@@ -37,16 +37,26 @@ constexpr std::int64_t formatKnown = 1;
 
 constexpr std::size_t shortPlain = 0;
 constexpr std::size_t longPlain = 1;
-constexpr std::array seriesNames{"short_plain", "long_plain", "short_other", "long_other"};
+/// A writing that was seen less often than this also heeds the worst of the other ones: what a
+/// vocabulary does to Thai says something about Khmer, and nothing yet about a model is no comfort.
+constexpr std::size_t ownOpinionMin = 8;
+/// Ratios kept for people, a writing.
+constexpr std::size_t ratiosKeptMax = 512;
+
+std::string seriesName(std::size_t index)
+{
+    const auto group = static_cast<ScriptGroup>(index / 2);
+    return std::string(index % 2 == 1 ? "long_" : "short_") + scriptGroupName(group);
+}
 
 bool isLong(const Count& count)
 {
     return count.tokens >= shortTokens;
 }
 
-std::size_t seriesFor(const Count& count, bool plain)
+std::size_t seriesFor(const Count& count, ScriptGroup script)
 {
-    return (plain ? 0U : 2U) + (isLong(count) ? 1U : 0U);
+    return static_cast<std::size_t>(script) * 2 + (isLong(count) ? 1U : 0U);
 }
 
 bool isLongSeries(std::size_t index)
@@ -110,14 +120,14 @@ std::string marginText(std::int64_t permille)
 // --- the table
 
 std::int64_t MarginTable::inputAtMost(
-    const std::string& model, const Count& count, bool plain) const
+    const std::string& model, const Count& count, ScriptGroup script) const
 {
     const std::int64_t start = startOf(count);
     const auto found = m_limits.find(model);
     if (found == m_limits.end()) {
         return start;
     }
-    const Limit& limit = found->second[seriesFor(count, plain)];
+    const Limit& limit = found->second[seriesFor(count, script)];
     if (!limit.known) {
         return start;
     }
@@ -166,11 +176,40 @@ void Margins::Series::measure()
     quantile = *place;
 }
 
+void Margins::Errors::add(std::int32_t ratio)
+{
+    if (ratios.size() < ratiosKeptMax) {
+        ratios.push_back(ratio);
+    } else {
+        ratios[next] = ratio;
+    }
+    next = (next + 1) % ratiosKeptMax;
+    ++observations;
+}
+
+ScriptError Margins::Errors::told(ScriptGroup script) const
+{
+    ScriptError out;
+    out.script = script;
+    out.observations = observations;
+    out.overruns = overruns;
+    if (ratios.empty()) {
+        return out;
+    }
+    std::vector<std::int32_t> sorted(ratios);
+    std::sort(sorted.begin(), sorted.end());
+    out.medianPermille = sorted[sorted.size() / 2];
+    out.p95Permille = sorted[std::min(sorted.size() - 1, sorted.size() * 95 / 100)];
+    out.worstPermille = sorted.back();
+    return out;
+}
+
 Margins::Margins() : m_table(std::make_shared<const MarginTable>()) { }
 
 MarginTable::Limits Margins::limitsOf(const Model& model)
 {
     MarginTable::Limits limits;
+    std::array<MarginTable::Limit, 2> foreign; // the worst of all writings but plain
     for (std::size_t i = 0; i < limits.size(); ++i) {
         const Series& series = model.series[i];
         if (series.values.empty()) {
@@ -183,6 +222,19 @@ MarginTable::Limits Margins::limitsOf(const Model& model)
                                                      : series.worst;
         if (!model.exact) {
             limit.value += isLongSeries(i) ? headroomPermille : headroomTokens;
+        }
+        if (i > longPlain) {
+            MarginTable::Limit& worst = foreign[i % 2];
+            worst.value = worst.known ? std::max(worst.value, limit.value) : limit.value;
+            worst.known = true;
+        }
+    }
+    for (std::size_t i = longPlain + 1; i < limits.size(); ++i) {
+        const MarginTable::Limit& worst = foreign[i % 2];
+        if (worst.known && model.series[i].values.size() < ownOpinionMin) {
+            limits[i].value
+                = limits[i].known ? std::max(limits[i].value, worst.value) : worst.value;
+            limits[i].known = true;
         }
     }
     return limits;
@@ -224,7 +276,11 @@ bool Margins::observe(const MarginObservation& observation)
     ++m_changes;
     ++model.observations;
     model.overruns += over ? 1 : 0;
-    model.series[seriesFor(observation.count, observation.plain)].add(observed(observation));
+    model.series[seriesFor(observation.count, observation.script)].add(observed(observation));
+    Errors& errors = model.errors[static_cast<std::size_t>(observation.script)];
+    errors.add(static_cast<std::int32_t>(std::min(permilleMax,
+        (observation.actual * 1'000 + observation.count.tokens - 1) / observation.count.tokens)));
+    errors.overruns += over ? 1 : 0;
     publish(observation.model, model);
     return over;
 }
@@ -261,6 +317,16 @@ std::vector<Margin> Margins::list() const
         margin.observations = model.observations;
         margin.worstPermille = model.series[longPlain].worst;
         margin.overruns = model.overruns;
+        for (std::size_t group = 0; group < scriptGroupCount; ++group) {
+            if (model.errors[group].observations > 0) {
+                ScriptError told = model.errors[group].told(static_cast<ScriptGroup>(group));
+                const MarginTable::Limit& limit = limits[group * 2 + 1];
+                told.marginPermille = !limit.known  ? start
+                    : limit.trusted && !model.exact ? std::max<std::int64_t>(1'000, limit.value)
+                                                    : std::max(start, limit.value);
+                margin.scripts.push_back(told);
+            }
+        }
         out.push_back(std::move(margin));
     }
     std::sort(
@@ -270,6 +336,20 @@ std::vector<Margin> Margins::list() const
 
 // --- keeping
 
+namespace {
+
+json::array lastOf(const std::vector<std::int32_t>& values, std::size_t most)
+{
+    json::array out;
+    for (std::size_t at = values.size() > most ? values.size() - most : 0; at < values.size();
+         ++at) {
+        out.emplace_back(values[at]);
+    }
+    return out;
+}
+
+} // namespace
+
 std::string Margins::toJson() const
 {
     json::array models;
@@ -278,14 +358,21 @@ std::string Margins::toJson() const
         json::object one{{"model", id}, {"family", model.family}, {"exact", model.exact},
             {"observations", model.observations}, {"overruns", model.overruns}};
         for (std::size_t i = 0; i < model.series.size(); ++i) {
-            json::array values;
             const auto all = model.series[i].inOrder();
-            const std::size_t skip = all.size() > worstOf ? all.size() - worstOf : 0;
-            for (std::size_t at = skip; at < all.size(); ++at) {
-                values.emplace_back(all[at]);
+            if (!all.empty()) {
+                one[seriesName(i)] = lastOf(all, worstOf);
             }
-            one[seriesNames[i]] = std::move(values);
         }
+        json::object errors;
+        for (std::size_t i = 0; i < model.errors.size(); ++i) {
+            const Errors& from = model.errors[i];
+            if (from.observations > 0) {
+                errors[scriptGroupName(static_cast<ScriptGroup>(i))]
+                    = json::object{{"observations", from.observations}, {"overruns", from.overruns},
+                        {"ratios", lastOf(from.ratios, ratiosKeptMax)}};
+            }
+        }
+        one["errors"] = std::move(errors);
         models.push_back(std::move(one));
     }
     return json::serialize(json::object{{"format", formatKnown}, {"models", std::move(models)}});
@@ -293,23 +380,30 @@ std::string Margins::toJson() const
 
 namespace {
 
-std::optional<std::vector<std::int32_t>> readValues(const json::object& from, std::size_t index)
+std::optional<std::vector<std::int32_t>> readNumbers(
+    const json::value* list, std::int64_t least, std::int64_t most)
 {
-    const json::value* list = from.if_contains(seriesNames[index]);
-    if (list == nullptr || !list->is_array() || list->get_array().size() > keptMax) {
+    std::vector<std::int32_t> values;
+    if (list == nullptr) {
+        return values; // nothing was seen
+    }
+    if (!list->is_array() || list->get_array().size() > keptMax) {
         return std::nullopt;
     }
-    const bool factor = isLongSeries(index);
-    std::vector<std::int32_t> values;
     for (const json::value& item : list->get_array()) {
-        const std::int64_t least = factor ? 0 : -extraTokensMax;
-        const std::int64_t most = factor ? permilleMax : extraTokensMax;
         if (!item.is_int64() || item.get_int64() < least || item.get_int64() > most) {
             return std::nullopt;
         }
         values.push_back(static_cast<std::int32_t>(item.get_int64()));
     }
     return values;
+}
+
+std::optional<std::vector<std::int32_t>> readValues(const json::object& from, std::size_t index)
+{
+    const bool factor = isLongSeries(index);
+    return readNumbers(from.if_contains(seriesName(index)), factor ? 0 : -extraTokensMax,
+        factor ? permilleMax : extraTokensMax);
 }
 
 const json::value* typed(const json::object& from, const char* name, json::kind kind)
@@ -319,6 +413,37 @@ const json::value* typed(const json::object& from, const char* name, json::kind 
 }
 
 } // namespace
+
+bool Margins::readErrors(const json::object& from, Model& model)
+{
+    const json::value* errors = typed(from, "errors", json::kind::object);
+    for (std::size_t i = 0; errors != nullptr && i < model.errors.size(); ++i) {
+        const json::value* one
+            = errors->get_object().if_contains(scriptGroupName(static_cast<ScriptGroup>(i)));
+        if (one == nullptr) {
+            continue;
+        }
+        const json::object* told = one->if_object();
+        const json::value* count
+            = told != nullptr ? typed(*told, "observations", json::kind::int64) : nullptr;
+        const json::value* over
+            = told != nullptr ? typed(*told, "overruns", json::kind::int64) : nullptr;
+        const auto ratios = told != nullptr
+            ? readNumbers(told->if_contains("ratios"), 0, permilleMax)
+            : std::nullopt;
+        if (count == nullptr || over == nullptr || !ratios || count->get_int64() < 0
+            || over->get_int64() < 0) {
+            return false;
+        }
+        Errors& out = model.errors[i];
+        for (const std::int32_t ratio : *ratios) {
+            out.add(ratio);
+        }
+        out.observations = count->get_int64();
+        out.overruns = over->get_int64();
+    }
+    return true;
+}
 
 Result<void> Margins::readJson(std::string_view text)
 {
@@ -367,6 +492,9 @@ Result<void> Margins::readJson(std::string_view text)
                 series.sinceQuantile = quantileEvery;
                 series.measure();
             }
+        }
+        if (!readErrors(from, model)) {
+            return wrong("an error distribution is out of range");
         }
         const std::string name(id->get_string());
         read.publish(name, model);

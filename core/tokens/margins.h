@@ -6,7 +6,10 @@
 // providers reported. Whole numbers only. Safe on any thread; decisions read an immutable table.
 // No I/O: whoever owns a Margins keeps its text somewhere. Losing it is harmless.
 
+#include "core/tokens/script_meter.h"
 #include "core/tokens/tokens.h"
+
+#include <boost/json/fwd.hpp>
 
 #include <array>
 #include <cstdint>
@@ -28,11 +31,22 @@ struct MarginObservation {
     std::string model; ///< id
     std::string family;
     Count count;
-    /// Nearly all ASCII. Only such texts may bring a margin below its start: the scatter of the
-    /// estimators in other scripts is too wide to be judged by a few hundred requests.
-    bool plain = true;
+    /// Only plain texts may bring a margin below its start: the scatter of the estimators in other
+    /// scripts is too wide to be judged by a few hundred requests.
+    ScriptGroup script = ScriptGroup::Plain;
     std::int64_t bound = 0; ///< what the hold was made for
     std::int64_t actual = 0; ///< billed, cached tokens included
+};
+
+/// How far off the estimates of one writing were: billed ÷ estimated, of the last requests.
+struct ScriptError {
+    ScriptGroup script = ScriptGroup::Plain;
+    std::int64_t observations = 0;
+    std::int64_t overruns = 0; ///< billed above the bound
+    std::int64_t medianPermille = 0;
+    std::int64_t p95Permille = 0;
+    std::int64_t worstPermille = 0;
+    std::int64_t marginPermille = 0; ///< in force for long texts of it
 };
 
 /// Where a model's margin stands, for people.
@@ -46,6 +60,7 @@ struct Margin {
     std::int64_t observations = 0;
     std::int64_t worstPermille = 0; ///< of the last ones; 0: none yet
     std::int64_t overruns = 0; ///< billed above the bound
+    std::vector<ScriptError> scripts; ///< those that were seen
 };
 
 /// That of a model; of which nothing was observed yet: the start of its family.
@@ -59,7 +74,13 @@ class MarginTable {
 public:
     /// The most that a text counted as `count` can be billed as by `model`.
     [[nodiscard]] std::int64_t inputAtMost(
-        const std::string& model, const Count& count, bool plain) const;
+        const std::string& model, const Count& count, ScriptGroup script) const;
+    /// As above; `plain` false is a writing that is not told.
+    [[nodiscard]] std::int64_t inputAtMost(
+        const std::string& model, const Count& count, bool plain) const
+    {
+        return inputAtMost(model, count, plain ? ScriptGroup::Plain : ScriptGroup::Other);
+    }
 
 private:
     friend class Margins;
@@ -68,7 +89,7 @@ private:
         bool known = false; ///< something was observed
         bool trusted = false; ///< enough to go below the start
     };
-    using Limits = std::array<Limit, 4>;
+    using Limits = std::array<Limit, 2 * scriptGroupCount>;
     std::unordered_map<std::string, Limits> m_limits;
 };
 
@@ -89,7 +110,7 @@ public:
     [[nodiscard]] Result<void> readJson(std::string_view text);
 
 private:
-    /// Short or long, plain or not: what is learned of one says nothing of the other.
+    /// Short or long, and each writing: what is learned of one says nothing of the other.
     struct Series {
         std::vector<std::int32_t> values; ///< a ring
         std::size_t next = 0;
@@ -100,15 +121,26 @@ private:
         void measure();
         [[nodiscard]] std::vector<std::int32_t> inOrder() const; ///< oldest first
     };
+    /// Billed ÷ estimated in permille, for people; nothing is decided by it.
+    struct Errors {
+        std::vector<std::int32_t> ratios; ///< a ring
+        std::size_t next = 0;
+        std::int64_t observations = 0;
+        std::int64_t overruns = 0;
+        void add(std::int32_t ratio);
+        [[nodiscard]] ScriptError told(ScriptGroup script) const;
+    };
     struct Model {
         std::string family;
         bool exact = false;
-        std::array<Series, 4> series;
+        std::array<Series, 2 * scriptGroupCount> series;
+        std::array<Errors, scriptGroupCount> errors;
         std::int64_t observations = 0;
         std::int64_t overruns = 0;
     };
     [[nodiscard]] static MarginTable::Limits limitsOf(const Model& model);
     void publish(const std::string& id, const Model& model);
+    [[nodiscard]] static bool readErrors(const boost::json::object& from, Model& model);
 
     mutable std::mutex m_mutex;
     std::unordered_map<std::string, Model> m_models;

@@ -45,9 +45,6 @@ private Q_SLOTS:
         QTest::newRow("newer") << QByteArray("{\"format\":2,\"models\":[]}");
         QTest::newRow("no models") << QByteArray("{\"format\":1}");
         QTest::newRow("a number") << QByteArray("{\"format\":1,\"models\":[1]}");
-        QTest::newRow("no series") << QByteArray(
-            "{\"format\":1,\"models\":[{\"model\":\"a\",\"family\":\"claude\",\"exact\":false,"
-            "\"observations\":1,\"overruns\":0}]}");
         const QByteArray most("{\"format\":1,\"models\":[{\"model\":\"a\",\"family\":\"claude\","
                               "\"exact\":false,\"observations\":1,\"overruns\":0,"
                               "\"short_plain\":[],\"short_other\":[],\"long_other\":[],");
