@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/routing/candidates.h"
 
+#include "core/catalog/media_tokens.h"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -16,34 +18,6 @@ constexpr std::int64_t reasoningTokens = 500;
 constexpr std::int64_t tokensMost = 1'000'000'000'000;
 /// A ceiling below every floor, also below that of an embedding, which is nothing.
 constexpr std::int64_t cannotPay = -1;
-
-/// The most tokens that one image can cost, as the vendors publish it, by the start of the model's
-/// name; the first match counts. Models that are not listed have no published maximum.
-struct ImageLimit {
-    std::string_view prefix;
-    std::int64_t tokensMax;
-};
-constexpr std::array imageLimits{
-    ImageLimit{"gpt-4o-mini", 48'169}, // 2,833 + 8 tiles of 5,667
-    ImageLimit{"gpt-4.1-mini", 2'489}, // 1,536 patches × 1.62
-    ImageLimit{"gpt-4.1-nano", 3'779}, // 1,536 patches × 2.46
-    ImageLimit{"gpt-4", 1'445}, // 85 + 8 tiles of 170
-    ImageLimit{"gpt-5", 3'779}, // the dearest of its sizes
-    ImageLimit{"o4-mini", 2'642}, // 1,536 patches × 1.72
-    ImageLimit{"o1", 1'445},
-    ImageLimit{"o3", 1'445},
-    ImageLimit{"claude", 4'784},
-};
-
-std::optional<std::int64_t> imageTokensMax(const catalog::Model& model)
-{
-    for (const ImageLimit& limit : imageLimits) {
-        if (std::string_view(model.name).starts_with(limit.prefix)) {
-            return limit.tokensMax;
-        }
-    }
-    return std::nullopt;
-}
 
 bool isLoopback(std::string_view url)
 {
@@ -185,7 +159,7 @@ bool partsBounded(const Frame& frame, Option& option)
     if (facts.images + facts.audio + facts.files == 0 || !isHard(frame, model)) {
         return true;
     }
-    if (facts.images > 0 && !imageTokensMax(model)) {
+    if (facts.images > 0 && !catalog::imageTokensMax(model)) {
         lose(option, Lost::NoImages,
             "No published maximum cost of an image is known, and a hard pool applies.");
         return false;
@@ -308,6 +282,8 @@ catalog::BoundOptions boundOptions(const Frame& frame, const catalog::PriceSheet
             options.toolCallsMax[std::string(name)] = uses;
         }
     }
+    options.images = frame.input.facts->images > 0;
+    options.imagesInMax = frame.input.facts->images;
     return options;
 }
 
@@ -486,7 +462,8 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     const InputTokens text = frame.input.inputTokens(model);
     option.candidate.inputEstimate = text.estimate;
     option.candidate.inputTokens = text.atMost;
-    option.candidate.inputTokens += frame.input.facts->images * imageTokensMax(model).value_or(0);
+    option.candidate.inputTokens
+        += frame.input.facts->images * catalog::imageTokensMax(model).value_or(0);
     option.candidate.inputTokens += frame.input.unseen.tokens;
     setCeilings(frame, option);
     option.candidate.outputCeiling = option.wish;

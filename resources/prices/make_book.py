@@ -10,6 +10,7 @@ Decimals stay text from the source to the book: nothing passes through a float.
 import csv
 import json
 import pathlib
+import re
 import sys
 from decimal import Decimal
 
@@ -27,6 +28,8 @@ ALSO = [
 ]
 # Each search is billed beside the tokens; dollars a search (10 a thousand at both).
 WEB_SEARCH = {"openai": "0.01", "anthropic": "0.01"}
+# Hosted tools whose publisher says that only their tokens are billed.
+FREE_TOOLS = {"google": ["code_execution", "web_fetch"], "anthropic": ["web_fetch"]}
 TOKENIZER = {"openai": "o200k_base", "anthropic": "claude", "google": "gemini", "mistral": "mistral",
              "deepseek": "deepseek", "alibaba": "qwen"}
 BY_NAME = [("gpt-oss", "o200k_base"), ("text-embedding", "cl100k_base"), ("llama-3", "llama3"),
@@ -126,11 +129,65 @@ def from_genai(name, listed, release):
     }
 
 
+def matches(rule, name):
+    """The rules by which genai-prices says which names a model has."""
+    for kind, value in rule.items():
+        if kind in ("or", "and"):
+            return (any if kind == "or" else all)(matches(each, name) for each in value)
+        return {"equals": lambda: name == value, "starts_with": lambda: name.startswith(value),
+                "ends_with": lambda: name.endswith(value), "contains": lambda: value in name,
+                "regex": lambda: re.search(value, name) is not None}[kind]()
+    return False
+
+
+def fees_and_media(models, name):
+    """What the curated list has no columns for: hosted tools by the use, audio and image tokens."""
+    found = models.get(name) or next((m for m in models.values() if matches(m["match"], name)), None)
+    prices = found["prices"] if found else {}
+    if isinstance(prices, list):
+        prices = prices[-1]["prices"]
+    flat = lambda key: plain(prices[key]["base"] if isinstance(prices[key], dict) else prices[key]) if key in prices else None
+    each = lambda key: plain(Decimal(str(prices[key])) / 1000) if key in prices else None
+    return without_none({
+        "outputAudio": flat("output_audio_mtok"), "cacheReadAudio": flat("cache_audio_read_mtok"),
+        "inputImage": flat("input_image_mtok"), "outputImage": flat("output_image_mtok"),
+        "cacheReadImage": flat("cache_image_read_mtok"), "perWebSearch": each("web_searches_kcount"),
+        "perTool": without_none({"file_search": each("storage_searches_kcount")})})
+
+
+def regions(lite, name):
+    """{"us": 1.1} of LiteLLM, as permille."""
+    factors = lite.get(name, {}).get("provider_specific_entry") or {}
+    return {place: int(Decimal(str(factor)) * 1000) for place, factor in factors.items()
+            if place != "fast" and isinstance(factor, Decimal)}
+
+
+def served_tiers(provider, price, dev_model, lite_model):
+    """Cache prices of service tiers, and the word that OpenAI serves its fast mode under."""
+    tiers = price.get("serviceTiers", {})
+    for mode, listed in ((dev_model.get("experimental") or {}).get("modes") or {}).items():
+        cost = listed.get("cost")
+        if cost and mode in tiers and plain(cost["input"]) == tiers[mode]["input"]:
+            tiers[mode].update(without_none({"cacheRead": plain(cost.get("cache_read")),
+                                             "cacheWrite": plain(cost.get("cache_write"))}))
+    for tier, suffix in (("flex", "_flex"), ("priority", "_priority"), ("batch", "_batches")):
+        read = lite_model.get("cache_read_input_token_cost" + suffix)
+        same = lite_model.get("input_cost_per_token" + suffix)
+        if tier in tiers and read is not None and same is not None \
+                and plain(Decimal(str(same)) * 1000000) == tiers[tier]["input"]:
+            tiers[tier].setdefault("cacheRead", plain(Decimal(str(read)) * 1000000))
+    if provider == "openai" and "fast" in tiers:
+        tiers.setdefault("priority", dict(tiers["fast"]))
+    if tiers:
+        price["serviceTiers"] = tiers
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[2] / "shared/data/prices"
     load = lambda name: json.loads((folder / name).read_text(), parse_float=Decimal)
     dev = load("models_dev_2026-09-28.json")
     genai = {p["id"]: {m["id"]: m for m in p["models"]} for p in load("genai_prices_0.1.8.json")}
+    lite = load("litellm_model_prices.json")
     models = []
     with open(folder / "curated_catalogue.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -147,9 +204,20 @@ def main():
         price = model.pop("price")
         release = model.pop("release")
         source = model.pop("source") + " " + DATE
-        if provider in WEB_SEARCH and not model["embedding"]:
-            price["perWebSearch"] = WEB_SEARCH[provider]
         listed = dev.get(provider, {}).get("models", {}).get(key, {})
+        if not model["embedding"]:
+            more = fees_and_media(genai.get("x-ai" if provider == "xai" else provider, {}), key)
+            if provider in WEB_SEARCH:
+                price["perWebSearch"] = WEB_SEARCH[provider]
+            searches = lite.get("gemini/" + key, {}).get("search_context_cost_per_query")
+            if provider == "google" and searches:
+                price["perWebSearch"] = plain(max(searches.values()))
+            if provider in FREE_TOOLS:
+                price["perTool"] = {tool: "0" for tool in FREE_TOOLS[provider]}
+            price = {**more, **price}
+            served_tiers(provider, price, listed, lite.get(key, {}))
+            if places := regions(lite, key):
+                price["geoPermille"] = places
         book["models"].append({
             "provider": provider, **model, "tier": tier_of(price["output"]), "can": capabilities(listed),
             "tokenizer": tokenizer_of(provider, model["name"]),

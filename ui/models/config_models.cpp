@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/models/config_models.h"
 
+#include "core/base/limits.h"
+#include "core/catalog/price_import.h"
+
 #include "ui/models/cells.h"
 
 #include <algorithm>
@@ -111,7 +114,14 @@ void fillPrices(SnapshotRow& row, const catalog::Model& model, TimeUs nowUs)
         : textCell(safeText(sheet->source), history);
     at(CatalogModel::Age) = textCell(
         ageWords(*sheet, nowUs), priceAgeWords(*sheet, nowUs) + QLatin1Char('\n') + history);
-    at(CatalogModel::Age).sort = qlonglong(sheet->validFrom);
+    at(CatalogModel::Age).sort
+        = qlonglong(sheet->fetchedAtUs != 0 ? sheet->fetchedAtUs : sheet->validFrom);
+    if (catalog::isPriceOld(*sheet, nowUs)) {
+        at(CatalogModel::Age) = chipCell(ageWords(*sheet, nowUs), Chip::Tone::Warning,
+            CatalogModel::tr("Read from its list more than %1 days ago: import it again.")
+                    .arg(limits::priceAgeWarnDays)
+                + QLatin1Char('\n') + history);
+    }
 }
 
 /// How far above its estimate the input is held, and from what that is known.
@@ -141,6 +151,14 @@ Cell marginCell(const tokens::Margin& margin)
                      .arg(toQt(tokens::marginText(margin.worstPermille)));
     }
     lines << CatalogModel::tr("Counted above the bound: %1").arg(countText(margin.overruns));
+    for (const auto& script : margin.scripts) {
+        const auto times = [](std::int64_t permille) { return toQt(tokens::marginText(permille)); };
+        lines << CatalogModel::tr("%1, %2 requests: median ×%3, 95 % ≤ ×%4, worst ×%5, held ×%6")
+                     .arg(QString::fromLatin1(tokens::scriptGroupName(script.script)),
+                         countText(script.observations), times(script.medianPermille),
+                         times(script.p95Permille), times(script.worstPermille),
+                         times(script.marginPermille));
+    }
     cell.tooltip = lines.join(QLatin1Char('\n'));
     return cell;
 }
@@ -363,10 +381,11 @@ catalog::Model withPrice(const catalog::Model& model, int column, Price price, T
 
 QString ageWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
 {
-    if (sheet.validFrom == 0) {
+    const TimeUs since = sheet.fetchedAtUs != 0 ? sheet.fetchedAtUs : sheet.validFrom;
+    if (since == 0) {
         return CatalogModel::tr("built in");
     }
-    const int days = int(std::max<TimeUs>(nowUs - sheet.validFrom, 0) / usPerDay);
+    const int days = int(std::max<TimeUs>(nowUs - since, 0) / usPerDay);
     return days == 0 ? CatalogModel::tr("today")
         : days == 1  ? CatalogModel::tr("1 day old")
                      : CatalogModel::tr("%1 days old").arg(days);
@@ -375,6 +394,10 @@ QString ageWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
 QString priceAgeWords(const catalog::PriceSheet& sheet, TimeUs nowUs)
 {
     const auto age = ageWords(sheet, nowUs);
+    if (sheet.fetchedAtUs != 0) {
+        return CatalogModel::tr("list read on %1, %2")
+            .arg(toQt(toIso8601(sheet.fetchedAtUs).substr(0, 10)), age);
+    }
     if (sheet.validFrom == 0) {
         return age;
     }

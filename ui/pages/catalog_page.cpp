@@ -4,6 +4,7 @@
 
 #include "core/catalog/price_book.h"
 #include "ui/dialogs/model_dialog.h"
+#include "ui/dialogs/price_import_dialog.h"
 #include "ui/dialogs/provider_dialog.h"
 #include "ui/models/cells.h"
 #include "ui/models/config_models.h"
@@ -198,6 +199,12 @@ QWidget* CatalogPage::buildModels()
     auto* filter = searchField(tr("Filter models"), "modelFilter", pane);
     connect(filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
     head->addWidget(filter);
+    auto* import = new QPushButton(tr("Import prices…"), pane);
+    import->setObjectName(QStringLiteral("importPrices"));
+    import->setToolTip(
+        tr("Compares a public price list with the catalog before anything changes."));
+    connect(import, &QPushButton::clicked, this, &CatalogPage::importPrices);
+    head->addWidget(import);
     auto* add = new QPushButton(icon(QStringLiteral("plus")), tr("Add model"), pane);
     add->setObjectName(QStringLiteral("addModel"));
     connect(add, &QPushButton::clicked, this, &CatalogPage::addModel);
@@ -291,6 +298,13 @@ void CatalogPage::addProvider()
 void CatalogPage::addModel()
 {
     auto* dialog = new ModelDialog(context(), this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->open();
+}
+
+void CatalogPage::importPrices()
+{
+    auto* dialog = new PriceImportDialog(context(), this);
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->open();
 }

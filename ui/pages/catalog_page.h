@@ -34,6 +34,7 @@ public:
 public Q_SLOTS:
     void addProvider();
     void addModel();
+    void importPrices();
 
 private:
     QWidget* buildProviders();

@@ -9,6 +9,7 @@ set(HEADGATE_UI_PAGE_SOURCES
     dialogs/command_dialog.h dialogs/command_dialog.cpp
     dialogs/key_dialog.h dialogs/key_dialog.cpp
     dialogs/model_dialog.h dialogs/model_dialog.cpp
+    dialogs/price_import_dialog.h dialogs/price_import_dialog.cpp
     dialogs/pool_dialog.h dialogs/pool_dialog.cpp
     dialogs/provider_dialog.h dialogs/provider_dialog.cpp
     pages/activity_page.h pages/activity_page.cpp

@@ -217,6 +217,106 @@ private Q_SLOTS:
         QCOMPARE(after.worstPermille, before.worstPermille);
     }
 
+    void scriptsLearnApart()
+    {
+        Margins margins;
+        const auto cyrillic = [](std::int64_t actual) {
+            auto one = seen(actual);
+            one.script = ScriptGroup::Cyrillic;
+            return one;
+        };
+        const auto boundIn = [&](ScriptGroup script) {
+            return margins.table()->inputAtMost("p/m", seen(1).count, script);
+        };
+        for (int i = 0; i < 100; ++i) {
+            margins.observe(seen(10'100));
+            margins.observe(cyrillic(20'000));
+        }
+        QVERIFY(boundIn(ScriptGroup::Plain) < 11'000); // learned down, as before
+        QCOMPARE(boundIn(ScriptGroup::Cyrillic), 20'300); // risen, with its headroom
+        // Not seen yet: as bad as the worst of the others that are not plain.
+        QCOMPARE(boundIn(ScriptGroup::Thai), 20'300);
+        for (int i = 0; i < 10; ++i) {
+            auto thai = seen(9'000);
+            thai.script = ScriptGroup::Thai;
+            margins.observe(thai);
+        }
+        // An opinion of its own now, which never falls below the start.
+        QCOMPARE(boundIn(ScriptGroup::Thai), 13'000);
+        const Margin told = margins.list().front();
+        QCOMPARE(told.scripts.size(), std::size_t{3});
+        QCOMPARE(told.scripts[1].script, ScriptGroup::Cyrillic);
+        QCOMPARE(told.scripts[1].observations, 100);
+        QCOMPARE(told.scripts[1].overruns, 100); // 20,000 above the 13,000 held each time
+        QCOMPARE(told.scripts[1].medianPermille, 2'000);
+        QCOMPARE(told.scripts[1].worstPermille, 2'000);
+        QCOMPARE(told.scripts[1].marginPermille, 2'030);
+        Margins again;
+        QVERIFY(again.readJson(margins.toJson()));
+        QCOMPARE(again.table()->inputAtMost("p/m", seen(1).count, ScriptGroup::Cyrillic), 20'300);
+        QCOMPARE(again.list().front().scripts[1].observations, 100);
+        QCOMPARE(again.list().front().scripts[1].overruns, 100);
+        QCOMPARE(again.list().front().scripts[1].p95Permille, 2'000);
+    }
+
+    void badErrorsAreRefused_data()
+    {
+        QTest::addColumn<QByteArray>("errors");
+        QTest::newRow("a number") << QByteArray("{\"thai\":1}");
+        QTest::newRow("nothing in it") << QByteArray("{\"thai\":{}}");
+        QTest::newRow("negative") << QByteArray(
+            "{\"thai\":{\"observations\":-1,\"overruns\":0,\"ratios\":[]}}");
+        QTest::newRow("huge") << QByteArray(
+            "{\"thai\":{\"observations\":1,\"overruns\":0,\"ratios\":[99999999]}}");
+    }
+    void badErrorsAreRefused()
+    {
+        QFETCH(QByteArray, errors);
+        const QByteArray text = "{\"format\":1,\"models\":[{\"model\":\"a\",\"family\":\"claude\","
+                                "\"exact\":false,\"observations\":1,\"overruns\":0,\"errors\":"
+            + errors + "}]}";
+        Margins margins;
+        QVERIFY(!margins.readJson(text.toStdString()));
+    }
+
+    void writingsAreTold_data()
+    {
+        QTest::addColumn<QString>("text");
+        QTest::addColumn<QByteArray>("group");
+        QTest::newRow("nothing") << QString() << QByteArray("plain");
+        QTest::newRow("English") << QStringLiteral("Say hello — once.") + QString(200, u'a')
+                                 << QByteArray("plain");
+        QTest::newRow("Polish") << QStringLiteral("Zażółć gęślą jaźń") << QByteArray("latin");
+        QTest::newRow("Russian") << QStringLiteral("Съешь ещё этих мягких булок")
+                                 << QByteArray("cyrillic");
+        QTest::newRow("Arabic") << QStringLiteral("مرحبا بالعالم") << QByteArray("arabic");
+        QTest::newRow("Hebrew") << QStringLiteral("שלום עולם") << QByteArray("arabic");
+        QTest::newRow("Hindi") << QStringLiteral("नमस्ते दुनिया") << QByteArray("devanagari");
+        QTest::newRow("Thai") << QStringLiteral("สวัสดีชาวโลก") << QByteArray("thai");
+        QTest::newRow("Chinese") << QStringLiteral("你好,世界") << QByteArray("cjk");
+        QTest::newRow("Japanese") << QStringLiteral("こんにちは世界") << QByteArray("cjk");
+        QTest::newRow("Korean") << QStringLiteral("안녕하세요 세계") << QByteArray("hangul");
+        QTest::newRow("Greek") << QStringLiteral("Γειά σου Κόσμε") << QByteArray("other");
+        QTest::newRow("mostly English code with Russian comments")
+            << QStringLiteral("int x = 1; // переменная\n") << QByteArray("cyrillic");
+    }
+    void writingsAreTold()
+    {
+        QFETCH(QString, text);
+        QFETCH(QByteArray, group);
+        ScriptMeter meter;
+        meter.add(text.toStdString());
+        QCOMPARE(QByteArray(scriptGroupName(meter.group())), group);
+        QCOMPARE(scriptGroupFromName(group.toStdString()), meter.group());
+    }
+
+    void bytesThatAreNoTextAreOther()
+    {
+        ScriptMeter meter;
+        meter.add("\xff\xfe\x80 abc \xc3");
+        QCOMPARE(meter.group(), ScriptGroup::Other);
+    }
+
     void modelsAreBounded()
     {
         Margins margins;
