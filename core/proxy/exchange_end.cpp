@@ -42,6 +42,7 @@ CallTerms Exchange::terms() const
     out.outputCeiling = m_plan.outputCeiling;
     out.choices = m_view.n;
     out.reasons = m_model->can.reasoning;
+    out.endedAtUs = m_env.clock.nowUs();
     return out;
 }
 

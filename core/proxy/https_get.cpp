@@ -115,8 +115,11 @@ private:
             auto plain = exchange(stream.next_layer());
             co_return co_await std::move(plain);
         }
-        if (SSL_set_tlsext_host_name(stream.native_handle(), m_target.url.host.c_str()) != 1) {
-            co_return failed("its name does not fit into TLS");
+        error_code notLiteral;
+        asio::ip::make_address(m_target.url.host, notLiteral);
+        if (notLiteral) { // SNI carries names only
+            SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                TLSEXT_NAMETYPE_host_name, m_target.url.host.data());
         }
         stream.set_verify_callback(ssl::host_name_verification(m_target.url.host), ec);
         co_await stream.async_handshake(ssl::stream_base::client, token);

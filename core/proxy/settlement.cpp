@@ -55,11 +55,15 @@ std::optional<Charge> chargeForUsage(const CallTerms& terms, const wire::AnswerF
     charge.inputTokens = usage.inputTotal();
     charge.outputTokens = usage.output;
     charge.cachedTokens = usage.cacheRead;
-    const auto cost = catalog::costOfUsage(usage, terms.sheet);
+    const auto cost = catalog::costOfUsage(usage, terms.sheet, terms.endedAtUs);
     if (cost) {
         charge.amount = cost->total;
         charge.costLinesJson = linesJson(cost->lines);
         return charge;
+    }
+    // A tool or an image without a price was used: no known price says anything about it.
+    if (usage.webSearches > 0 || !usage.toolCalls.empty() || usage.outputImage > 0) {
+        return chargeInFull();
     }
     // A class without a price was used: at the dearest known prices, and marked as estimated.
     const auto bound

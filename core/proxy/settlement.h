@@ -22,6 +22,8 @@ struct CallTerms {
     std::int64_t outputCeiling = 0; ///< per choice; 0: none was written
     std::int64_t choices = 1;
     bool reasons = false; ///< bills output that is never delivered
+    /// When the answer was complete: prices can depend on the time of day. Empty: the dearest.
+    std::optional<TimeUs> endedAtUs;
 };
 
 struct Charge {

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/tokens/estimator.h"
 #include "core/tokens/features.h"
+#include "core/tokens/margins.h"
 #include "tests/unit/tokens/golden.h"
 
 #include <QtTest>
@@ -77,6 +78,43 @@ private Q_SLOTS:
             QSKIP("the full golden file is not beside this checkout");
         }
         checkBounds(golden::fullPath());
+    }
+
+    /// Whatever was learned from all of them, no text outside plain ones is bounded below its
+    /// count.
+    void learnedBoundsHoldOnTheGoldenFile()
+    {
+        using namespace headgate::tokens;
+        const bool full = std::filesystem::exists(golden::fullPath());
+        const auto rows = golden::rows(full ? golden::fullPath() : golden::subsetPath());
+        for (const auto& [family, column] : references) {
+            Margins margins;
+            for (const int pass : {0, 1}) {
+                for (const boost::json::value& row : rows) {
+                    const std::string text = golden::textOf(row);
+                    ScriptMeter meter;
+                    meter.add(text);
+                    MarginObservation seen;
+                    seen.model = "p/m";
+                    seen.family = family;
+                    seen.count = countText(family, text);
+                    seen.script = meter.group();
+                    seen.actual = row.at("counts").at(column).as_int64();
+                    seen.bound = margins.table()->inputAtMost("p/m", seen.count, seen.script);
+                    if (pass == 0) {
+                        margins.observe(seen);
+                    } else if (seen.script != ScriptGroup::Plain) {
+                        QVERIFY2(seen.bound >= seen.actual, text.substr(0, 80).c_str());
+                    }
+                }
+            }
+            for (const ScriptError& script : margins.list().front().scripts) {
+                std::cout << family << " " << scriptGroupName(script.script) << ": "
+                          << script.observations << " texts, median " << script.medianPermille
+                          << ", p95 " << script.p95Permille << ", worst " << script.worstPermille
+                          << ", above the bound " << script.overruns << "\n";
+            }
+        }
     }
 
     /// Writes the table that resources/tokenizers/fit_ratios.py reads when a path is given.

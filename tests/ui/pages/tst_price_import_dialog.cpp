@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-FileCopyrightText: The Headgate authors
+
+// The import dialog on a real service: refused lists, the comparison, consent, apply and undo.
+
+#include "tests/ui/pages/console_bench.h"
+#include "ui/dialogs/price_import_dialog.h"
+
+#include <QCheckBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QTableView>
+#include <QTest>
+
+using namespace headgate;
+using namespace headgate::ui;
+using headgate::test::ConsoleBench;
+
+namespace {
+
+constexpr int patienceMs = 20'000;
+
+template <typename T>
+T* child(QWidget& parent, const char* name)
+{
+    return parent.findChild<T*>(QString::fromLatin1(name));
+}
+
+/// models.dev, one provider "local" with these costs of three models.
+std::string list(const char* input)
+{
+    return std::string(R"({"local":{"models":{"m-one":{"cost":{"input":)") + input
+        + R"(,"output":8,"cache_read":0.2}},"m-two":{"cost":{"input":3,"output":15,)"
+          R"("tiers":[{"input":6,"output":22.5,"tier":{"type":"context","size":272000}}]}},)"
+          R"("m-three":{"cost":{"input":0.1,"output":0.4}}}}})";
+}
+
+/// A service with the provider "local" and its model m-one at $2 and $8.
+bool prepare(ConsoleBench& bench)
+{
+    if (!bench.open(false)) {
+        return false;
+    }
+    service::NewProvider provider;
+    provider.name = "local";
+    provider.url = "http://127.0.0.1:9/v1";
+    provider.addBookModels = false;
+    catalog::Model model;
+    model.provider = "local";
+    model.name = "m-one";
+    catalog::PriceSheet sheet;
+    sheet.input = Price::parsePerMillion("2").value();
+    sheet.output = Price::parsePerMillion("8").value();
+    model.prices = {sheet};
+    return bench.service->addProvider(std::move(provider), "console").has_value()
+        && bench.service->putModel(model, "console").has_value();
+}
+
+std::size_t modelCount(const ConsoleBench& bench)
+{
+    return bench.service->config()->models.size();
+}
+
+} // namespace
+
+class TestPriceImportDialog : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void aHostileListIsRefusedInWords()
+    {
+        ConsoleBench bench;
+        QVERIFY2(prepare(bench), qPrintable(bench.problem));
+        PriceImportDialog dialog(*bench.context);
+        dialog.show();
+        dialog.showList(list("-1"), "bad.json");
+        auto* problem = child<QLabel>(dialog, "problem");
+        QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
+        QVERIFY(problem->text().contains(QStringLiteral("refused")));
+        QVERIFY(!child<QPushButton>(dialog, "accept")->isEnabled());
+        QCOMPARE(child<QTableView>(dialog, "importTable")->model()->rowCount(), 0);
+    }
+
+    void aLargeChangeNeedsConsent()
+    {
+        ConsoleBench bench;
+        QVERIFY2(prepare(bench), qPrintable(bench.problem));
+        PriceImportDialog dialog(*bench.context);
+        dialog.show();
+        dialog.showList(list("0.000002"), "units.json");
+        auto* consent = child<QCheckBox>(dialog, "importAcceptLarge");
+        auto* accept = child<QPushButton>(dialog, "accept");
+        QTRY_VERIFY_WITH_TIMEOUT(consent->isVisible(), patienceMs);
+        QVERIFY(!accept->isEnabled());
+        consent->setChecked(true);
+        QVERIFY(accept->isEnabled());
+    }
+
+    void aListIsComparedAppliedAndUndone_data()
+    {
+        QTest::addColumn<QString>("theme");
+        QTest::newRow("light") << QStringLiteral("light");
+        QTest::newRow("dark") << QStringLiteral("dark");
+    }
+    void aListIsComparedAppliedAndUndone()
+    {
+        QFETCH(QString, theme);
+        Theme::instance().setMode(theme);
+        ConsoleBench bench;
+        QVERIFY2(prepare(bench), qPrintable(bench.problem));
+        const std::size_t before = modelCount(bench);
+        PriceImportDialog dialog(*bench.context);
+        dialog.show();
+        dialog.showList(list("2.5"), "prices.json");
+        auto* table = child<QTableView>(dialog, "importTable");
+        QTRY_VERIFY_WITH_TIMEOUT(table->model()->rowCount() >= 6, patienceMs);
+        QCOMPARE(modelCount(bench), before); // nothing yet
+        QTest::qWait(100);
+        const auto image = test::grab(dialog, QStringLiteral("priceImport-") + theme);
+        QVERIFY(test::colourCount(image) >= 12);
+        for (const auto* label : dialog.findChildren<QLabel*>()) {
+            const bool cut = label->isVisible() && !label->wordWrap() && label->pixmap().isNull()
+                && label->width() + 1 < label->sizeHint().width();
+            QVERIFY2(!cut, qPrintable(label->text()));
+        }
+        auto* accept = child<QPushButton>(dialog, "accept");
+        QVERIFY(accept->isEnabled());
+        QTest::mouseClick(accept, Qt::LeftButton);
+        QTRY_COMPARE_WITH_TIMEOUT(modelCount(bench), before + 2, patienceMs);
+        QTRY_VERIFY_WITH_TIMEOUT(!dialog.isVisible(), patienceMs);
+        QTRY_VERIFY_WITH_TIMEOUT(bench.context->undoStack().canUndo(), patienceMs);
+        bench.context->undoStack().undo();
+        QTRY_COMPARE_WITH_TIMEOUT(modelCount(bench), before, patienceMs);
+        Theme::instance().setMode(QStringLiteral("light"));
+    }
+};
+
+QTEST_MAIN(TestPriceImportDialog)
+#include "tst_price_import_dialog.moc"
