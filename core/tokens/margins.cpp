@@ -27,6 +27,9 @@ constexpr std::size_t keptMax = 2'048;
 constexpr std::size_t aboveQuantile = keptMax / 200;
 /// The quantile moves slowly: it is measured anew after so many.
 constexpr int quantileEvery = 32;
+/// A text whose upper limit is this far above its estimate keeps that limit.
+constexpr std::int64_t unusualFactor = 2;
+constexpr std::int64_t unusualTokens = 32;
 /// Room for one text that is a little worse than all before.
 constexpr std::int64_t headroomPermille = 30;
 constexpr std::int64_t headroomTokens = 8;
@@ -133,8 +136,11 @@ std::int64_t MarginTable::inputAtMost(
     }
     const std::int64_t learned
         = isLong(count) ? scaled(count.tokens, limit.value) : count.tokens + limit.value;
-    return limit.trusted && !count.exact ? std::max(learned, count.tokens)
-                                         : std::max(learned, start);
+    // What was learned from ordinary texts says nothing about one that the estimator itself is
+    // unsure of: runs of signs, padding, encoded bytes.
+    const bool unusual = count.atMost > unusualFactor * count.tokens + unusualTokens;
+    return limit.trusted && !count.exact && !unusual ? std::max(learned, count.tokens)
+                                                     : std::max(learned, start);
 }
 
 // --- learning

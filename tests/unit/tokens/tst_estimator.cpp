@@ -102,13 +102,18 @@ private Q_SLOTS:
                     seen.actual = row.at("counts").at(column).as_int64();
                     seen.bound = margins.table()->inputAtMost("p/m", seen.count, seen.script);
                     if (pass == 0) {
-                        margins.observe(seen);
+                        if (margins.observe(seen)) {
+                            std::cout << "  over: " << seen.actual << " of " << seen.bound
+                                      << ", guess " << seen.count.tokens << ", at most "
+                                      << seen.count.atMost << "\n";
+                        }
                     } else if (seen.script != ScriptGroup::Plain) {
                         QVERIFY2(seen.bound >= seen.actual, text.substr(0, 80).c_str());
                     }
                 }
             }
-            for (const ScriptError& script : margins.list().front().scripts) {
+            const Margin learned = margins.list().front();
+            for (const ScriptError& script : learned.scripts) {
                 std::cout << family << " " << scriptGroupName(script.script) << ": "
                           << script.observations << " texts, median " << script.medianPermille
                           << ", p95 " << script.p95Permille << ", worst " << script.worstPermille
