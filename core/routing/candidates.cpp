@@ -473,8 +473,14 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     }
     addUnseen(frame, option);
     option.candidate.outputCeiling = option.wish;
+    const bool searchUnpriced = option.sheet != nullptr && frame.input.unseen.webSearchTools > 0
+        && !option.sheet->perTool.contains(catalog::toolWebSearch);
+    if (searchUnpriced) {
+        option.sheet = nullptr; // a fee that is not known is no fee of $0
+    }
     if (option.sheet == nullptr) {
-        lose(option, Lost::Unpriced, "It has no price.");
+        lose(option, Lost::Unpriced,
+            searchUnpriced ? "It has no price for a web search." : "It has no price.");
         // Capable all the same: without a hard pool a client may name it.
         option.capable = asked;
         return option;
