@@ -46,11 +46,26 @@ Config fullConfig()
     provider.proxy = "http://proxy.corp:3128";
     provider.hasProxyAuth = true;
     provider.caFile = "/etc/corp.pem";
+    provider.discountPermille = 125;
     config.providers.push_back(provider);
     config.models = catalog::simModels();
     for (const auto& model : catalog::defaultBook().models) {
         config.models.push_back(model);
     }
+    catalog::PriceSheet& rich = config.models.front().prices.front();
+    std::int64_t pico = 1;
+    for (const auto& field : catalog::tokenPriceFields) {
+        rich.*field.member = Price::fromPico(pico++);
+    }
+    rich.contextTiers = {{1'000, rich}, {2'000, rich}};
+    rich.serviceTiers["flex"] = {rich, {{500, rich}}};
+    rich.perTool = {{"maps", Money::fromNano(5)}, {"web_fetch", Money()}};
+    rich.perImageIn = Money::fromNano(6);
+    rich.perImageOut = Money::fromNano(7);
+    rich.perCall = Money::fromNano(8);
+    rich.geoPermille["us"] = 1'100;
+    rich.windows = {{"Asia/Shanghai", 540, 1'080, rich}, {"UTC", 1'320, 120, rich}};
+    rich.fetchedAtUs = 1'790'000'000'000'000;
     config.models.front().fallbacks = {"openai/gpt-4o", "sim/sim-large"};
     ledger::Pool pool;
     pool.id = PoolId{3};
@@ -145,6 +160,28 @@ private Q_SLOTS:
         QCOMPARE(back->keys.front().tags, config.keys.front().tags);
         QCOMPARE(back->nextId, 99);
         QVERIFY(back->paused);
+    }
+
+    void pricesOfTheFirstFormatAreRead()
+    {
+        const auto config = configFromJson(
+            "{\"format\":1,\"models\":[{\"provider\":\"openai\",\"name\":\"m\",\"prices\":[{"
+            "\"input_pico\":1,\"output_pico\":2,\"tier_above\":272000,\"tier_input_pico\":3,"
+            "\"tier_output_pico\":4,\"tier_cache_write_pico\":5,\"per_web_search_nano\":10,"
+            "\"per_call_nano\":0,\"service_tiers\":{\"flex\":{\"input_pico\":6,"
+            "\"cache_write_pico\":7}}},{\"input_pico\":1,\"output_pico\":2,\"tier_above\":0,"
+            "\"per_web_search_nano\":0}]}]}");
+        QVERIFY2(config, config ? "" : config.error().message.c_str());
+        const catalog::PriceSheet& sheet = config->models.front().prices.front();
+        QCOMPARE(sheet.contextTiers.size(), std::size_t{1});
+        QCOMPARE(sheet.contextTiers[0].above, 272'000);
+        QCOMPARE(sheet.contextTiers[0].prices.output->pico(), 4);
+        QCOMPARE(sheet.contextTiers[0].prices.cacheWrite5m->pico(), 5);
+        QCOMPARE(sheet.perTool.at("web_search").nano(), 10);
+        QCOMPARE(sheet.serviceTiers.at("flex").prices.cacheWrite5m->pico(), 7);
+        const catalog::PriceSheet& plain = config->models.front().prices.back();
+        QVERIFY(plain.contextTiers.empty());
+        QVERIFY(plain.perTool.empty()); // 0 was "not known"
     }
 
     // --- secrets
