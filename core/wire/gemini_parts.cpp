@@ -529,7 +529,9 @@ StopReason stopOf(std::string_view finishReason, bool calledTools)
     if (std::find(declined.begin(), declined.end(), finishReason) != declined.end()) {
         return StopReason::Refusal;
     }
-    return StopReason::Other;
+    // Gateways that speak this dialect have words of their own for a call ("FUNCTION_CALL").
+    return calledTools && finishReason != "MALFORMED_FUNCTION_CALL" ? StopReason::ToolCall
+                                                                    : StopReason::Other;
 }
 
 std::string finishReasonOf(StopReason stop, std::string_view stopText)

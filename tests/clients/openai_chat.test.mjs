@@ -9,10 +9,10 @@ import { contract } from './contract.mjs';
 
 contract('OpenAI SDK, chat', openAiChat, ({ headgate, mock, adapter, counted }) => {
     test('embeddings, as the SDK asks for them (base64)', async () => {
-        await headgate().cli('models', 'add', '--provider', 'mock-chat', '--name', 'embed-mock', '--tier', '1', '--input',
-            '0.02', '--output', '0', '--context', '8192', '--tokenizer', 'cl100k_base');
+        // A provider of a known name comes with the models of the price book.
+        await headgate().cli('providers', 'add', '--name', 'openai', '--dialect', 'openai', '--url', `${mock().url}/v1`);
         const before = counted.attempts;
-        const answer = await adapter().client.embeddings.create({ model: 'embed-mock', input: ['one', 'two'] });
+        const answer = await adapter().client.embeddings.create({ model: 'text-embedding-3-small', input: ['one', 'two'] });
         assert.equal(counted.attempts - before, 1);
         assert.equal(answer.data.length, 2);
         assert.equal(answer.data[0].embedding.length, 8);

@@ -37,8 +37,10 @@ function captures() {
     const all = [];
     for (const file of readdirSync(folder)) {
         const { client, captures } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-        for (const [name, each] of Object.entries(captures)) {
-            if (each.method === 'POST' && each.body) all.push({ name: `${client} ${name}`, client, ...each, body: filled(each.body) });
+        for (const [name, one] of Object.entries(captures)) {
+            for (const each of [one].flat()) {
+                if (each.method === 'POST' && each.body) all.push({ name: `${client} ${name}`, ...each, body: filled(each.body) });
+            }
         }
     }
     return all;
@@ -78,8 +80,7 @@ before(async () => {
     headgate = await Headgate.start();
     mock = await startMock();
     await addUpstreams(headgate, mock);
-    await headgate.cli('models', 'add', '--provider', 'mock-chat', '--name', 'embed-mock', '--tier', '1', '--input', '0.02',
-        '--output', '0', '--context', '8192', '--tokenizer', 'cl100k_base');
+    await headgate.cli('providers', 'add', '--name', 'openai', '--dialect', 'openai', '--url', `${mock.url}/v1`);
 });
 after(async () => {
     await mock?.stop();
@@ -95,7 +96,7 @@ const isEmbedding = (capture) => capture.url.includes('/embeddings');
 
 /** The mock's model that speaks the capture's own protocol; null: none does. */
 function sameDialect({ url }) {
-    if (url.includes('/embeddings')) return 'embed-mock';
+    if (url.includes('/embeddings')) return 'text-embedding-3-small';
     if (url.includes('/chat/completions')) return 'chat-mock';
     if (url.includes('count_tokens') || url.includes(':countTokens')) return null;
     if (url.includes('/messages')) return 'claude-mock';
@@ -105,7 +106,13 @@ function sameDialect({ url }) {
 
 for (const capture of all) {
     test(`${capture.name}: accepted by the simulated provider`, { skip: isEmbedding(capture) && 'it has no embeddings' }, async () => {
-        const answer = await replay(headgate, capture, 'sim-small');
+        let answer = await replay(headgate, capture, 'sim-small');
+        if (answer.status === 400 && /no fee for its web searches/.test(answer.body)) {
+            // Codex brings a hosted web search: without its fee a hard cap cannot hold, and says so.
+            await headgate.cli('pools', 'archive', 'organisation-day');
+            answer = await replay(headgate, capture, 'sim-small');
+            await headgate.cli('pools', 'restore', 'organisation-day');
+        }
         assert.equal(answer.status, 200, `${answer.status} ${answer.body.slice(0, 600)}`);
         if (capture.body.stream || capture.url.includes('stream')) assert.match(answer.headers['content-type'], /event-stream/);
         else JSON.parse(answer.body);
