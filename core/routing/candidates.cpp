@@ -473,7 +473,10 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     }
     addUnseen(frame, option);
     option.candidate.outputCeiling = option.wish;
-    const bool searchUnpriced = option.sheet != nullptr && frame.input.unseen.webSearchTools > 0
+    const std::vector<std::string>& hosted = frame.input.unseen.hostedTools;
+    const bool searches = std::any_of(hosted.begin(), hosted.end(),
+        [](const std::string& tool) { return feeNameOf(tool) == catalog::toolWebSearch; });
+    const bool searchUnpriced = option.sheet != nullptr && searches
         && !option.sheet->perTool.contains(catalog::toolWebSearch);
     if (searchUnpriced) {
         option.sheet = nullptr; // a fee that is not known is no fee of $0
