@@ -119,6 +119,29 @@ Result<void> takeProviderKey(boost::json::object& args)
     return {};
 }
 
+Result<void> takeProviderSecrets(boost::json::object& args)
+{
+    if (const auto* name = args.if_contains("proxy_auth_env")) {
+        const std::string variable(name->as_string());
+        const auto value = qEnvironmentVariable(variable.c_str()).toStdString();
+        if (value.empty()) {
+            return Error(ErrorCode::NotFound, "The environment variable " + variable + " is empty.",
+                "Set it to user:password of the proxy.");
+        }
+        args.erase("proxy_auth_env");
+        args["proxy_auth"] = value;
+    }
+    return takeProviderKey(args);
+}
+
+Result<boost::json::value> readYesNo(const std::string& text)
+{
+    if (text != "yes" && text != "no") {
+        return Error(ErrorCode::InvalidArgument, "\"" + text + "\" is neither yes nor no.");
+    }
+    return boost::json::value(text == "yes");
+}
+
 /// The key alone on standard output, so that KEY=$(headgate keys create …) works.
 int showNewKey(const boost::json::object& row)
 {
@@ -256,24 +279,58 @@ void addKeys(Verbs& verbs, CLI::App& root)
     verb(verbs, keys, "keys.revoke", "Revoke a key at once").positional("name", "The key");
 }
 
+void providerOptions(Command& command)
+{
+    command.option("--key-env", "Environment variable that holds the key")
+        .flag("--key-stdin", "Read the key from standard input")
+        .option("--key-rotation", "failover | round-robin", readWord({"failover", "round-robin"}))
+        .option("--concurrency", "Calls at once; more wait in line", readCount)
+        .option("--connect-timeout", "Milliseconds", readCount)
+        .option("--first-byte-timeout", "Milliseconds", readCount)
+        .option("--idle-timeout", "Milliseconds", readCount)
+        .option("--proxy", "http://host:port, env or none")
+        .option("--proxy-auth-env", "Environment variable that holds user:password of the proxy")
+        .option("--ca-file", "PEM file of further authorities")
+        .option("--responses", "It serves /responses: yes | no", readYesNo)
+        .option("--stream-options", "It understands stream_options: yes | no", readYesNo)
+        .option("--ceiling-field", "max_tokens | max_completion_tokens",
+            readWord({"max_tokens", "max_completion_tokens"}))
+        .option("--needs-key", "yes | no", readYesNo)
+        .prepare(takeProviderSecrets);
+}
+
 void addProviders(Verbs& verbs, CLI::App& root)
 {
     auto* providers = group(root, "providers", "Where requests can go");
-    verb(verbs, providers, "providers.add", "Add a provider")
-        .required("--name", "Unique name, lower case")
-        .required("--dialect", "openai | anthropic | gemini | ollama",
+    auto& add
+        = verb(verbs, providers, "providers.add", "Add a provider; a known name needs no URL");
+    add.required("--name", "Unique name, lower case; groq, anthropic, ollama, … are known")
+        .option("--dialect", "openai | anthropic | gemini | ollama",
             readWord({"openai", "anthropic", "gemini", "ollama"}))
-        .required("--url", "Base URL, e.g. https://api.openai.com/v1")
+        .option("--url", "Base URL, e.g. https://api.openai.com/v1");
+    providerOptions(add);
+    auto& set = verb(verbs, providers, "providers.set", "Change a provider or its key");
+    set.positional("name", "Which")
+        .option("--url", "Base URL")
+        .option("--discount", "Taken off every bill, for instance 5%");
+    providerOptions(set);
+    verb(verbs, providers, "providers.add-key", "Another key that takes turns with the first")
+        .positional("name", "Provider")
         .option("--key-env", "Environment variable that holds the key")
         .flag("--key-stdin", "Read the key from standard input")
+        .option("--label", "What to call it")
         .prepare(takeProviderKey);
+    verb(verbs, providers, "providers.remove-key", "Remove one of several keys")
+        .positional("name", "Provider")
+        .positional("label", "Which key; \"key\" is the first one");
+    verb(verbs, providers, "providers.clear", "Forget failures, pauses and exhaustion")
+        .positional("name", "Which");
     verb(verbs, providers, "providers.list", "All providers")
-        .layout(table({"name", "dialect", "url", "has_key", "enabled", "models"}, "No providers."));
+        .layout(table(
+            {"name", "dialect", "url", "has_key", "enabled", "models", "health", "health_until"},
+            "No providers."));
     verb(verbs, providers, "providers.test", "Reach it without spending")
         .positional("name", "Which");
-    verb(verbs, providers, "providers.set", "Change what is agreed with it")
-        .positional("name", "Which")
-        .required("--discount", "Taken off every bill, for instance 5%");
     verb(verbs, providers, "providers.remove", "Remove it and its models")
         .positional("name", "Which");
 }
@@ -302,6 +359,9 @@ void addModels(Verbs& verbs, CLI::App& root)
             args["tier"] = args.at("tier").as_string().front() - '0';
             return {};
         });
+    verb(verbs, models, "models.set", "Name the models that stand in for one")
+        .positional("name", "Which, as provider/name")
+        .required("--fallback", "Models in the order of their turn, A,B; or none");
     verb(verbs, models, "models.list", "All models with tier and prices")
         .layout(table({"id", "tier", "input_usd_per_million", "output_usd_per_million",
                           "cache_read_usd_per_million", "context_tokens", "max_output_tokens",

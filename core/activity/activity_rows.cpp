@@ -159,6 +159,9 @@ std::string attemptsText(const std::vector<Attempt>& attempts)
         if (!attempt.upstreamId.empty()) { // rows from before it was kept hash as they did
             one["upstream_id"] = attempt.upstreamId;
         }
+        if (!attempt.key.empty()) {
+            one["key"] = attempt.key;
+        }
         out.push_back(std::move(one));
     }
     return json::serialize(out);
@@ -199,6 +202,7 @@ std::vector<Attempt> attemptsFrom(std::string_view text)
         attempt.outcome = textOf(object, "outcome");
         attempt.error = textOf(object, "error");
         attempt.httpStatus = static_cast<int>(integerOf(object, "http"));
+        attempt.key = textOf(object, "key");
         attempt.upstreamId = textOf(object, "upstream_id");
         out.push_back(std::move(attempt));
     }

@@ -117,6 +117,9 @@ json::object attemptToJson(const Attempt& attempt)
     if (!attempt.upstreamId.empty()) {
         out["upstream_request_id"] = attempt.upstreamId;
     }
+    if (!attempt.key.empty()) {
+        out["key"] = attempt.key;
+    }
     return out;
 }
 
@@ -145,6 +148,7 @@ void readAttempts(Reader& reader, Decision& out)
         fields.text("error", attempt.error);
         fields.integer("http_status", attempt.httpStatus);
         fields.text("upstream_request_id", attempt.upstreamId);
+        fields.text("key", attempt.key);
         if (!fields.firstBad().empty()) {
             reader.bad("attempts");
         }

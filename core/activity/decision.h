@@ -39,6 +39,7 @@ struct Attempt {
     std::string error; ///< what the provider said, redacted; empty when fine
     int httpStatus = 0;
     std::string upstreamId; ///< the provider's own name for the call; may be empty
+    std::string key; ///< label of the provider's key; empty: the first one
 };
 
 struct Decision {

@@ -52,6 +52,15 @@ inline constexpr std::size_t upstreamIdlePerHostMax = 256;
 inline constexpr std::size_t upstreamConnectionsPerProviderMax = 10'000;
 /// Files the program may have open: two sockets a request in flight and some of its own.
 inline constexpr std::size_t openFilesMax = 65'536;
+/// Requests waiting for a place at one provider; each holds its money while it waits.
+inline constexpr std::size_t upstreamQueueMax = 1'000;
+/// Well below holdTtlMs, so that no hold ends while its request waits.
+inline constexpr int upstreamQueueMs = 30'000;
+
+/// Other keys, models and providers tried after one that took nothing; each with a hold of its own.
+inline constexpr int fallbacksMax = 4;
+/// Keys of one provider that take turns; each costs a look at its health.
+inline constexpr std::size_t keysPerProviderMax = 16;
 
 // --- JSON
 inline constexpr std::size_t jsonDepthMax = 256;

@@ -350,7 +350,7 @@ asio::awaitable<void> Connection::exchange(
     }
     ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
         shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
-        &shared.loops, shared.onAlert, &shared.responses};
+        &shared.loops, shared.onAlert, &shared.responses, shared.health};
     ExchangeRequest request{parser.head(), std::move(parser.body()), admission.key, now,
         shared.clock.monotonicUs(), admission.path};
     bool refused = false;

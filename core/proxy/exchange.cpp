@@ -210,7 +210,8 @@ asio::awaitable<bool> Exchange::run()
     for (;;) {
         const auto held = co_await holdMoney();
         if (held == Held::ConnectFailed
-            && mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message)) {
+            && mayFallBack(
+                m_codec.writeRefusal(*m_refusal), m_refusal->message, CallEnd::Unreachable)) {
             continue;
         }
         if (held == Held::ClientLeft) {

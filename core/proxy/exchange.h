@@ -11,6 +11,7 @@
 #include "core/ledger/ledger.h"
 #include "core/proxy/http_parser.h"
 #include "core/proxy/loop_detector.h"
+#include "core/proxy/provider_health.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
 #include "core/proxy/response_pins.h"
@@ -66,6 +67,7 @@ struct ExchangeEnv {
     LoopDetector* loops = nullptr; ///< null: nobody looks for loops
     std::function<void(const std::string&)> onAlert = {}; ///< any thread; for the operator
     ResponsePins* responses = nullptr; ///< null: stateful responses are bounded by whole contexts
+    ProviderHealth* health = nullptr; ///< null: nobody remembers how providers do
 };
 
 struct ExchangeRequest {

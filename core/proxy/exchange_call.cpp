@@ -31,6 +31,8 @@ asio::awaitable<Exchange::Called> Exchange::call()
     setPhaseDeadline(m_provider->firstByteTimeoutMs > 0 ? m_provider->firstByteTimeoutMs
                                                         : limits::firstByteTimeoutMs);
     m_sent = true;
+    m_sentAtUs = m_env.clock.monotonicUs();
+    m_decision.attempts.back().key = m_healthCall.key().label;
     if (m_left) {
         onClientLeft();
     }
@@ -45,8 +47,10 @@ asio::awaitable<Exchange::Called> Exchange::call()
             refusal.message = fmt::format(
                 "The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
             m_refusal = std::move(refusal);
+            noteConnectFailed(error);
             co_await release("nothing was sent");
-            if (mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message)) {
+            if (mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message,
+                    CallEnd::Unreachable)) {
                 co_return Called::TryAnother;
             }
             auto told = *m_refusal;
@@ -64,6 +68,7 @@ asio::awaitable<Exchange::Called> Exchange::call()
     }
     m_decision.attempts.back().httpStatus = head->status;
     m_decision.attempts.back().upstreamId = upstreamIdOf(head->headers);
+    m_latencyUs = m_env.clock.monotonicUs() - m_sentAtUs;
     if (head->status < 200 || head->status >= 300) {
         auto refused = std::move(*head);
         co_return co_await providerRefused(std::move(refused));
@@ -82,6 +87,7 @@ asio::awaitable<void> Exchange::failCall(UpstreamError error)
     setPhaseDeadline(0);
     auto& attempt = m_decision.attempts.back();
     attempt.error = log::redacted(error.message);
+    noteBrokenOff(attempt.error);
     auto charge = chargeInFull();
     co_await settle(std::move(charge));
     Refusal refusal;
@@ -114,12 +120,16 @@ asio::awaitable<Exchange::Called> Exchange::providerRefused(UpstreamHead head)
         m_call->cancel();
     }
     setPhaseDeadline(0);
-    ProviderError error
-        = readProviderError(m_provider->name, head, body, {m_upstream, m_request.path.dialect});
+    ProviderAnswer answer{m_provider->name, head, body};
+    answer.upstream = m_upstream;
+    answer.client = m_request.path.dialect;
+    answer.nowUs = m_env.clock.nowUs();
+    ProviderError error = readProviderError(answer);
     m_decision.attempts.back().error = log::redacted(error.refusal.message);
+    m_healthCall.end(error.outcome);
     auto charge = error.mayHaveBilled ? chargeForInput(terms()) : chargeNothing();
     co_await settle(std::move(charge));
-    if (error.notProcessed && mayFallBack(error.reply, error.refusal.message)) {
+    if (error.notProcessed && mayFallBack(error.reply, error.refusal.message, error.outcome.end)) {
         co_return Called::TryAnother;
     }
     setFailure(Status::Failed, error.reply.status, error.refusal.message);
@@ -170,6 +180,7 @@ asio::awaitable<void> Exchange::relayWhole()
         co_return;
     }
     auto charge = chargeForWhole(*facts);
+    noteHealth(CallEnd::Ok);
     m_decision.status = charge.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
     co_await settle(std::move(charge));
     rememberResponse(*facts);
@@ -299,6 +310,11 @@ asio::awaitable<void> Exchange::relayStream()
     updateDeadline();
     const auto& facts = relay.facts();
     const bool proper = ended && (facts.done || !facts.finishReason.empty());
+    if (!proper) {
+        noteBrokenOff(m_decision.attempts.back().error);
+    } else {
+        noteHealth(facts.error.empty() ? CallEnd::Ok : CallEnd::ServerError, facts.error);
+    }
     std::optional<Charge> charge;
     if (proper || facts.done) {
         charge = chargeForUsage(terms(), facts);

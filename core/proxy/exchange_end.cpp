@@ -170,7 +170,7 @@ asio::awaitable<void> Exchange::refuse(Refusal refusal)
     }
     refusal.requestId = activity::decisionIdText(m_decision.id);
     auto written = m_repeated ? *m_repeated : m_codec.writeRefusal(refusal);
-    if (m_lastFailure && refusal.kind == RefusalKind::NoCapableModel) {
+    if (lastFailureIsTruer(refusal)) {
         written = *m_lastFailure; // nobody could take the place of the provider that failed
         setFailure(Status::Failed, written.status, m_lastFailureText);
     }

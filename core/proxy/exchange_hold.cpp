@@ -16,8 +16,6 @@ namespace headgate::proxy {
 
 namespace {
 
-/// Fallbacks after a provider that took nothing; each has a hold of its own.
-constexpr int fallbacksMax = 2;
 /// Lost races for the same money before the request queues up like the others.
 constexpr int racesMax = 3;
 /// A waiting request looks again this often even if no money returns: a hold that is settled in
@@ -75,7 +73,7 @@ void Exchange::makePlan()
     input.embedding = m_kind == CallKind::Embeddings;
     input.unseen = unseenInput();
     input.unfit = [this](const catalog::Model& model) { return whyUnfit(model); };
-    m_plan = routing::plan(input);
+    planAround(input);
     m_provider = m_config.catalog.provider(m_plan.provider);
     m_model = m_plan.model.empty() ? nullptr : m_config.catalog.model(m_plan.model);
     m_sheet = m_model != nullptr ? m_model->priceAt(input.nowUs) : nullptr;
@@ -83,6 +81,9 @@ void Exchange::makePlan()
 
 Refusal Exchange::refusalForPlan() const
 {
+    if (auto unwell = refusalForUnwell()) {
+        return *unwell;
+    }
     Refusal refusal;
     refusal.message = m_plan.reason;
     refusal.param = "model";
@@ -177,17 +178,21 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
 
 asio::awaitable<bool> Exchange::connect(const catalog::Provider& provider)
 {
-    std::shared_ptr<const Secret> key;
-    if (const auto it = m_config.providerKeys.find(provider.name);
-        it != m_config.providerKeys.end()) {
-        key = it->second;
+    auto keys = takeKeys(provider);
+    if (!keys) {
+        Refusal refusal;
+        refusal.kind = RefusalKind::UpstreamFailed;
+        refusal.message = keys.error().message;
+        m_refusal = std::move(refusal);
+        co_return false;
     }
-    auto call = co_await m_env.upstream.connect(provider, std::move(key));
+    auto call = co_await m_env.upstream.connect(provider, std::move(*keys));
     if (call) {
         m_call = std::move(*call);
         co_return true;
     }
     const auto error = call.error();
+    noteConnectFailed(error);
     Refusal refusal;
     refusal.kind = error.timeout ? RefusalKind::UpstreamTimeout : RefusalKind::UpstreamFailed;
     refusal.message
@@ -199,6 +204,7 @@ asio::awaitable<bool> Exchange::connect(const catalog::Provider& provider)
 asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial>& denial)
 {
     m_call.reset();
+    m_healthCall = {};
     if (m_env.upstream.readyNow(*m_provider)) {
         co_await connect(*m_provider); // failing that, the slow way below says why
         m_refusal.reset();
@@ -216,6 +222,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
     auto decision = co_await reserveHold(m_env.ledger, std::move(ask));
     if (auto* denied = std::get_if<ledger::Denial>(&decision)) {
         denial = std::move(*denied);
+        m_healthCall = {};
         co_return Held::Refused;
     }
     auto& grant = std::get<ledger::Grant>(decision);
@@ -232,6 +239,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
     attempt.model = m_plan.model;
     attempt.bound = grant.amount;
     attempt.outcome = "held";
+    attempt.key = m_healthCall.key().label;
     m_decision.attempts.push_back(std::move(attempt));
     if (dispatched) {
         co_return Held::Granted;
@@ -282,22 +290,10 @@ asio::awaitable<void> Exchange::release(std::string reason)
 
 bool Exchange::leaveOut(const Error& error)
 {
-    if (!isAuto() && m_plan.outcome != routing::Outcome::Downgrade) {
+    if (!isAuto() && m_plan.outcome != routing::Outcome::Downgrade && m_askInstead.empty()) {
         return rejectRequest(error);
     }
     m_unfit.emplace(m_plan.model, error.text());
-    return true;
-}
-
-bool Exchange::mayFallBack(const wire::RefusalReply& failure, const std::string& text)
-{
-    if (!isAuto() || m_fallbacks >= fallbacksMax || m_left || m_shutdown) {
-        return false;
-    }
-    ++m_fallbacks;
-    m_excluded.insert(m_plan.model);
-    m_lastFailure = failure;
-    m_lastFailureText = text;
     return true;
 }
 

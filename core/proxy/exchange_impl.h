@@ -120,11 +120,26 @@ private:
     asio::awaitable<bool> connect(const catalog::Provider& provider);
     asio::awaitable<void> waitForMoney();
     asio::awaitable<void> release(std::string reason);
-    /// Leaves this model out of the next plan; `failure` is told if no other can take its place.
+    // health and fallback (exchange_health.cpp)
+    void leaveOutUnwell(routing::PlanInput& input, bool softToo);
+    /// Asks routing, around what is not well and along an operator's chain of fallbacks.
+    void planAround(routing::PlanInput& input);
+    void beginChain(const catalog::Model& model);
+    void nextInChain();
+    [[nodiscard]] std::optional<Refusal> refusalForUnwell() const;
+    [[nodiscard]] Result<UpstreamKeys> takeKeys(const catalog::Provider& provider);
+    void noteHealth(CallEnd end, const std::string& words = {});
+    void noteConnectFailed(const UpstreamError& error);
+    void noteBrokenOff(const std::string& words);
+    /// The provider took nothing: something else may be tried with a hold of its own. `failure` is
+    /// told if nothing else can take its place.
+    [[nodiscard]] bool mayFallBack(
+        const wire::RefusalReply& failure, const std::string& text, CallEnd end);
+    /// The provider's error is the truer answer than this refusal of what came after it.
+    [[nodiscard]] bool lastFailureIsTruer(const Refusal& refusal) const;
     /// A request that cannot be said in the chosen model's dialect: leaves that model out, or says
     /// so to the client. True: plan again.
     [[nodiscard]] bool leaveOut(const Error& error);
-    [[nodiscard]] bool mayFallBack(const wire::RefusalReply& failure, const std::string& text);
 
     // call and relay
     asio::awaitable<Called> call();
@@ -189,6 +204,15 @@ private:
     wire::Losses m_losses; ///< of the translation
     std::map<std::string, std::string> m_unfit; ///< models that cannot be asked this, and why
     std::set<std::string> m_excluded;
+    std::map<std::string, std::string> m_unwell; ///< of this plan: ids and what keeps them away
+    bool m_onlyWay = false; ///< of this plan: what cools down is called all the same
+    std::vector<std::string> m_chain; ///< fallbacks that an operator named and that are left
+    bool m_chainBegun = false;
+    std::string m_askInstead; ///< the fallback that is asked for now; empty: the client's word
+    ledger::Target m_replaced; ///< what failed last
+    ProviderHealth::Call m_healthCall;
+    std::int64_t m_sentAtUs = 0; ///< monotonic
+    std::int64_t m_latencyUs = 0; ///< until the provider's head
     int m_attempt = 0;
     int m_fallbacks = 0;
     HoldId m_hold;

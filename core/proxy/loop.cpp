@@ -45,12 +45,12 @@ public:
         return provider.simulated || http.readyNow(provider);
     }
     asio::awaitable<UpstreamResult<std::unique_ptr<UpstreamCall>>> connect(
-        const catalog::Provider& provider, std::shared_ptr<const Secret> key) override
+        const catalog::Provider& provider, UpstreamKeys keys) override
     {
         if (provider.simulated) {
             co_return m_sim.call();
         }
-        auto call = co_await http.connect(provider, std::move(key));
+        auto call = co_await http.connect(provider, std::move(keys));
         co_return call;
     }
 

@@ -8,6 +8,7 @@
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
 #include "core/proxy/loop_detector.h"
+#include "core/proxy/provider_health.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/request_ids.h"
 #include "core/proxy/response_pins.h"
@@ -30,7 +31,8 @@ struct ProxyShared {
     ProxyShared(ledger::Ledger& l, activity::DecisionSink& s, const Clock& c)
         : ledger(l),
           sink(s),
-          clock(c)
+          clock(c),
+          ownHealth(c)
     {
     }
     ledger::Ledger& ledger;
@@ -46,6 +48,8 @@ struct ProxyShared {
     LoopDetector loops;
     ResponsePins responses;
     std::function<void(const std::string&)> onAlert;
+    ProviderHealth ownHealth;
+    ProviderHealth* health = &ownHealth; ///< or one that outlives this proxy
 
     std::atomic<std::int64_t> inFlight{0};
     std::atomic<std::int64_t> connections{0};

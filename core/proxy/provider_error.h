@@ -3,8 +3,10 @@
 #pragma once
 
 // What a provider's error means: for the client (status and body in its dialect), for the money
-// (may it have been billed?) and for a fallback (was the request processed at all?). Pure.
+// (may it have been billed?), for a fallback (was the request processed at all?) and for the
+// provider's health. Pure.
 
+#include "core/proxy/health_state.h"
 #include "core/proxy/upstream.h"
 #include "core/wire/dialect.h"
 #include "core/wire/refusal.h"
@@ -16,19 +18,27 @@
 
 namespace headgate::proxy {
 
+struct ProviderAnswer {
+    const std::string& provider;
+    const UpstreamHead& head;
+    const std::string& body;
+    wire::Dialect upstream = wire::Dialect::Chat; ///< what the provider speaks
+    wire::Dialect client = wire::Dialect::Chat; ///< what the client speaks
+    TimeUs nowUs = 0; ///< for dates; 0: none are read
+};
+
 struct ProviderError {
     wire::Refusal refusal; ///< for the log
     wire::RefusalReply reply; ///< for the client
     bool mayHaveBilled = false; ///< it read the request and failed later
-    bool notProcessed = false; ///< it says that it did nothing (429, 503)
+    bool notProcessed = false; ///< it says that it did nothing (401, 403, 429, 503, no money)
+    CallOutcome outcome; ///< for its health
 };
 
-/// In which dialect the error came, and in which it goes on.
-struct ErrorRoute {
-    wire::Dialect upstream = wire::Dialect::Chat;
-    wire::Dialect client = wire::Dialect::Chat;
-};
-[[nodiscard]] ProviderError readProviderError(const std::string& provider, const UpstreamHead& head,
-    const std::string& body, ErrorRoute route = {});
+[[nodiscard]] ProviderError readProviderError(const ProviderAnswer& answer);
+
+/// The day a text names, with its time if there is one, as UTC: "regain access on 2026-12-01 at
+/// 00:00 UTC". 0: none.
+[[nodiscard]] TimeUs dateIn(std::string_view text);
 
 } // namespace headgate::proxy

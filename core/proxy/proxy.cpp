@@ -101,6 +101,11 @@ Result<std::unique_ptr<Proxy>> Proxy::start(ProxyOptions options,
         = options.drainTimeoutMs >= 0 ? options.drainTimeoutMs : limits::drainTimeoutMs;
     shared.margins = options.margins;
     shared.onAlert = std::move(options.onAlert);
+    if (options.health != nullptr) {
+        shared.health = options.health; // its owner listens to it
+    } else {
+        shared.ownHealth.setOnAlert(shared.onAlert);
+    }
     shared.setConfig(std::move(config));
     auto port = probePort(impl->address, options.port);
     if (!port) {
@@ -147,6 +152,11 @@ ProxyStats Proxy::stats() const
     stats.refused = shared.refused.load();
     stats.paused = shared.config()->paused;
     return stats;
+}
+
+ProviderHealth& Proxy::health()
+{
+    return *m_impl->shared.health;
 }
 
 std::vector<std::pair<KeyId, TimeUs>> Proxy::keysLastUsed() const

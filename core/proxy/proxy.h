@@ -7,6 +7,7 @@
 
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
+#include "core/proxy/provider_health.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/sim_provider.h"
 #include "core/tokens/margins.h"
@@ -27,6 +28,7 @@ struct ProxyOptions {
     int drainTimeoutMs = -1; ///< -1: limits::drainTimeoutMs
     tokens::Margins* margins = nullptr; ///< outlives the proxy; null: nothing is learned
     std::function<void(const std::string&)> onAlert; ///< any thread; one sentence for the operator
+    ProviderHealth* health = nullptr; ///< outlives the proxy; null: it keeps one of its own
 };
 
 struct ProxyStats {
@@ -53,6 +55,8 @@ public:
     [[nodiscard]] ProxyStats stats() const;
     /// When a key was last used, by key id (for the Keys page).
     [[nodiscard]] std::vector<std::pair<KeyId, TimeUs>> keysLastUsed() const;
+
+    [[nodiscard]] ProviderHealth& health();
 
     /// Stops accepting, waits up to `waitMs` for streams to end, then cancels the rest (their holds
     /// are settled or charged) and joins the threads. Idempotent.

@@ -34,13 +34,22 @@ struct ClientKey {
     int rejectStatus = 0; ///< 0: the dialect's own
 };
 
+/// One key of a provider.
+struct ProviderKey {
+    std::string label; ///< of an extra key; empty: the first one
+    std::shared_ptr<const Secret> secret;
+    std::string fingerprint; ///< tells whether it is still the same key; says nothing else of it
+};
+[[nodiscard]] ProviderKey providerKey(std::string label, std::shared_ptr<const Secret> secret);
+
 struct ProxyConfig {
     std::int64_t revision = 0;
     catalog::Catalog catalog;
     routing::Policy policy;
     /// By strongHashHex(key). Looked up by hash, so the comparison leaks nothing about keys.
     std::unordered_map<std::string, ClientKey> keysByHash;
-    std::map<std::string, std::shared_ptr<const Secret>> providerKeys; ///< by provider name
+    std::map<std::string, std::vector<ProviderKey>> providerKeys; ///< by provider name
+    std::map<std::string, std::shared_ptr<const Secret>> proxyAuth; ///< "user:password", likewise
     std::string org = "default";
     bool paused = false;
     LoopRules loops;

@@ -151,13 +151,17 @@ asio::awaitable<bool> TokenCount::ask(const catalog::Provider& provider)
     if (!body) {
         co_return false;
     }
-    std::shared_ptr<const Secret> key;
+    UpstreamKeys keys;
     if (const auto it = m_env.config->providerKeys.find(provider.name);
-        it != m_env.config->providerKeys.end()) {
-        key = it->second;
+        it != m_env.config->providerKeys.end() && !it->second.empty()) {
+        keys.key = it->second.front().secret; // counting costs nothing: no turns are taken
+    }
+    if (const auto it = m_env.config->proxyAuth.find(provider.name);
+        it != m_env.config->proxyAuth.end()) {
+        keys.proxyAuth = it->second;
     }
     deadlineMs = m_env.sweeper.in(limits::tokenCountTimeoutMs);
-    auto call = co_await m_env.upstream.connect(provider, std::move(key));
+    auto call = co_await m_env.upstream.connect(provider, std::move(keys));
     if (!call || m_cancelled) {
         co_return false;
     }

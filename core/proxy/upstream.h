@@ -21,14 +21,20 @@
 namespace headgate::proxy {
 
 struct UpstreamRequest {
-    /// Below the provider's API root: "/chat/completions", "/responses", "/embeddings"; Anthropic
-    /// "/messages", "/messages/count_tokens"; Gemini "/models/NAME:generateContent"; Ollama
-    /// "/chat". The upstream adds the version that the base URL may lack ("/v1", "/v1beta",
-    /// "/api").
+    /// Below the provider's base URL: "/chat/completions"; see upstreamPathOf().
     std::string path;
     std::vector<std::pair<std::string, std::string>> headers; ///< without host, auth and length
     std::string body;
     bool stream = false;
+    const char* method = "POST";
+};
+
+/// What opens the way to a provider.
+struct UpstreamKeys {
+    std::shared_ptr<const Secret> key;
+    std::shared_ptr<const Secret> proxyAuth; ///< "user:password" of the proxy on the way
+    /// True once nobody wants the connection any more; lives as long as the wait. May be null.
+    const bool* abandoned = nullptr;
 };
 
 struct UpstreamHead {
@@ -46,6 +52,7 @@ struct UpstreamError {
     UpstreamPhase phase = UpstreamPhase::Sent;
     bool timeout = false;
     std::string message; ///< redacted, for a person
+    bool ours = false; ///< says nothing of the provider: no place free, a setting of ours
 };
 
 template <typename T>
@@ -73,9 +80,10 @@ public:
     /// True when connect() will hand over at once (idle connection or simulated provider): then the
     /// hold can be committed as dispatched in one sync.
     [[nodiscard]] virtual bool readyNow(const catalog::Provider& provider) const = 0;
-    /// Takes an idle connection (checked alive) or opens one.
+    /// Takes an idle connection (checked alive) or opens one; waits in line where the provider has
+    /// as many calls as it may.
     virtual boost::asio::awaitable<UpstreamResult<std::unique_ptr<UpstreamCall>>> connect(
-        const catalog::Provider& provider, std::shared_ptr<const Secret> key)
+        const catalog::Provider& provider, UpstreamKeys keys)
         = 0;
 };
 

@@ -153,133 +153,151 @@ private:
 
 } // namespace
 
-std::string BaseUrl::hostHeader() const
-{
-    const auto name = host.find(':') != std::string::npos ? "[" + host + "]" : host;
-    const bool usual = port == (tls ? "443" : "80");
-    return usual ? name : name + ":" + port;
-}
-
-Result<BaseUrl> parseBaseUrl(std::string_view url)
-{
-    const auto bad = [&url](const char* why) {
-        return Error(ErrorCode::InvalidArgument, fmt::format("The base URL \"{}\" {}.", url, why),
-            "Give it as https://host[:port][/path], for example https://api.openai.com/v1.");
-    };
-    BaseUrl out;
-    auto rest = url;
-    if (rest.substr(0, 8) == "https://") {
-        out.tls = true;
-        rest.remove_prefix(8);
-    } else if (rest.substr(0, 7) == "http://") {
-        rest.remove_prefix(7);
-    } else {
-        return bad("does not start with http:// or https://");
-    }
-    if (std::any_of(rest.begin(), rest.end(), [](char c) { return c <= 0x20 || c >= 0x7F; })) {
-        return bad("contains spaces or characters that a URL cannot hold");
-    }
-    if (rest.find_first_of("?#@\\") != std::string_view::npos) {
-        return bad("contains user names, queries or fragments");
-    }
-    const auto slash = rest.find('/');
-    auto authority = rest.substr(0, slash);
-    out.path = slash == std::string_view::npos ? std::string() : std::string(rest.substr(slash));
-    while (!out.path.empty() && out.path.back() == '/') {
-        out.path.pop_back();
-    }
-    std::string_view port;
-    if (!authority.empty() && authority.front() == '[') {
-        const auto end = authority.find(']');
-        if (end == std::string_view::npos) {
-            return bad("has an unfinished IPv6 address");
-        }
-        out.host = std::string(authority.substr(1, end - 1));
-        authority.remove_prefix(end + 1);
-        if (!authority.empty() && authority.front() != ':') {
-            return bad("has something after its IPv6 address");
-        }
-        port = authority.empty() ? authority : authority.substr(1);
-    } else {
-        const auto colon = authority.find(':');
-        out.host = std::string(authority.substr(0, colon));
-        port = colon == std::string_view::npos ? std::string_view() : authority.substr(colon + 1);
-    }
-    const bool digits
-        = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (out.host.empty() || !digits || port.size() > 5) {
-        return bad("has no host or a bad port");
-    }
-    out.port = port.empty() ? (out.tls ? "443" : "80") : std::string(port);
-    return out;
-}
-
-bool isForbiddenAddress(const asio::ip::address& address)
-{
-    if (address.is_v6()) {
-        const auto v6 = address.to_v6();
-        if (v6.is_v4_mapped()) {
-            return isForbiddenAddress(asio::ip::make_address_v4(asio::ip::v4_mapped, v6));
-        }
-        static const auto awsMetadata = asio::ip::make_address_v6("fd00:ec2::254");
-        return v6.is_link_local() || v6.is_unspecified() || v6.is_multicast()
-            || v6.to_bytes() == awsMetadata.to_bytes();
-    }
-    const auto v4 = address.to_v4();
-    const auto bytes = v4.to_bytes();
-    const bool linkLocal = bytes[0] == 169 && bytes[1] == 254;
-    static const auto alibabaMetadata = asio::ip::make_address_v4("100.100.100.200");
-    static const auto oracleMetadata = asio::ip::make_address_v4("192.0.0.192");
-    return linkLocal || bytes[0] == 0 || v4.is_multicast() || v4 == alibabaMetadata
-        || v4 == oracleMetadata || v4 == asio::ip::address_v4::broadcast();
-}
-
 struct UpstreamShared::Tls {
-    Tls() : context(ssl::context::tls_client)
+    /// For an authority file (empty: the system's alone). A file that cannot be read is an error
+    /// each time: nothing is trusted instead.
+    [[nodiscard]] Result<ssl::context*> contextFor(const std::string& caFile)
     {
-        context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
-        SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
-        error_code ignored; // without a trust store nothing verifies: refused, not waved through
-        context.set_default_verify_paths(ignored); // honours SSL_CERT_FILE and SSL_CERT_DIR
+        const std::scoped_lock lock(mutex);
+        if (const auto it = contexts.find(caFile); it != contexts.end()) {
+            return it->second.get();
+        }
+        auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
+        context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+        SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+        error_code ec; // without a trust store nothing verifies: refused, not waved through
+        context->set_default_verify_paths(ec); // honours SSL_CERT_FILE and SSL_CERT_DIR
+        if (!caFile.empty()) {
+            context->load_verify_file(caFile, ec);
+            if (ec) {
+                return Error(ErrorCode::Io,
+                    fmt::format(
+                        "its file of authorities {} cannot be read ({}).", caFile, ec.message()));
+            }
+        }
+        return contexts.emplace(caFile, std::move(context)).first->second.get();
     }
-    ssl::context context;
+    std::mutex mutex;
+    std::map<std::string, std::unique_ptr<ssl::context>> contexts; ///< never taken out again
 };
 
 UpstreamShared::UpstreamShared() : m_tls(std::make_unique<Tls>()) { }
 
 UpstreamShared::~UpstreamShared() = default;
 
-bool UpstreamShared::acquire(const std::string& provider, int max)
-{
-    const auto general = static_cast<int>(limits::upstreamConnectionsPerProviderMax);
-    const int limit = max > 0 ? std::min(max, general) : general;
-    const std::scoped_lock lock(m_mutex);
-    int& used = m_inUse[provider];
-    if (used >= limit) {
-        return false;
+namespace {
+
+/// The way to a provider: where it is, what is between, what is trusted.
+struct Route {
+    BaseUrl url;
+    std::optional<ProxyHop> hop;
+    std::string caFile;
+    std::string name; ///< connections of one name are alike
+
+    /// A proxy is told the whole URL of plain requests; TLS goes through a tunnel.
+    [[nodiscard]] bool isRelayed() const { return hop && !url.tls; }
+};
+
+/// As a provider was configured when its route was worked out.
+struct KnownRoute {
+    std::string baseUrl;
+    std::string proxy;
+    std::string caFile;
+    std::shared_ptr<const Secret> proxyAuth;
+    std::shared_ptr<const Route> route;
+
+    [[nodiscard]] bool isOf(const catalog::Provider& provider) const
+    {
+        return route && baseUrl == provider.baseUrl && proxy == provider.proxy
+            && caFile == provider.caFile;
     }
-    ++used;
-    return true;
+};
+
+Result<Route> routeOf(const catalog::Provider& provider, std::shared_ptr<const Secret> proxyAuth)
+{
+    auto url = parseBaseUrl(provider.baseUrl);
+    if (!url) {
+        return url.error();
+    }
+    auto hop = proxyFor(provider, *url, std::move(proxyAuth), processEnvironment());
+    if (!hop) {
+        return hop.error();
+    }
+    Route route;
+    route.url = std::move(*url);
+    route.hop = std::move(*hop);
+    route.caFile = provider.caFile;
+    route.name = fmt::format("{}|{}|{}", provider.baseUrl,
+        route.hop ? route.hop->host + ":" + route.hop->port : std::string(), route.caFile);
+    return route;
 }
 
-void UpstreamShared::release(const std::string& provider)
+/// Reads a proxy's answer to CONNECT; it says nothing more before we do.
+asio::awaitable<std::string> readTunnelAnswer(tcp::socket& socket, error_code& ec)
 {
-    const std::scoped_lock lock(m_mutex);
-    --m_inUse[provider];
+    std::string head;
+    std::array<char, 1'024> piece{};
+    while (head.find("\r\n\r\n") == std::string::npos && head.size() < limits::headBytesMax) {
+        auto token = asio::redirect_error(asio::use_awaitable, ec);
+        const auto got = co_await socket.async_read_some(asio::buffer(piece), token);
+        if (ec) {
+            break;
+        }
+        head.append(piece.data(), got);
+    }
+    co_return head;
 }
+
+/// Empty: the tunnel stands. Else why not.
+asio::awaitable<std::string> openTunnel(tcp::socket& socket, const Route& route)
+{
+    const bool v6 = route.url.host.find(':') != std::string::npos;
+    const auto target = (v6 ? "[" + route.url.host + "]" : route.url.host) + ":" + route.url.port;
+    const auto request = fmt::format(
+        "CONNECT {} HTTP/1.1\r\nhost: {}\r\n{}\r\n", target, target, proxyAuthLine(*route.hop));
+    error_code ec;
+    const auto buffer = asio::buffer(request);
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    co_await asio::async_write(socket, buffer, token);
+    std::string head;
+    if (!ec) {
+        head = co_await readTunnelAnswer(socket, ec);
+    }
+    if (ec) {
+        co_return "the proxy on the way broke off: " + explain(ec);
+    }
+    const auto end = head.find("\r\n\r\n");
+    if (!head.starts_with("HTTP/1.") || head.size() < 12 || end == std::string::npos) {
+        co_return "the proxy on the way does not answer like one.";
+    }
+    const auto status = head.substr(9, 3);
+    if (status[0] != '2' || end + 4 != head.size()) {
+        co_return fmt::format("the proxy on the way refused the connection (status {}).{}", status,
+            status == "407" ? " It wants a user name and password." : "");
+    }
+    co_return std::string();
+}
+
+} // namespace
 
 struct HttpUpstream::Impl : std::enable_shared_from_this<HttpUpstream::Impl> {
     Impl(UpstreamShared& s, Sweeper& w) : shared(s), sweeper(w) { }
     UpstreamShared& shared;
     Sweeper& sweeper;
-    std::map<std::string, std::deque<IdleLink>> idle; ///< by base URL
+    std::map<std::string, std::deque<IdleLink>> idle; ///< by the name of their route
+    std::map<std::string, KnownRoute> routes; ///< by provider
     bool closing = false;
 
-    [[nodiscard]] std::unique_ptr<Link> takeIdle(const std::string& baseUrl);
-    void giveBack(const std::string& baseUrl, std::unique_ptr<Link> link);
-    asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> open(const BaseUrl& url, int timeoutMs);
-    asio::awaitable<error_code> resolve(
-        const BaseUrl& url, ConnectDeadline& deadline, std::vector<tcp::endpoint>& out);
+    [[nodiscard]] Result<std::shared_ptr<const Route>> routeTo(
+        const catalog::Provider& provider, std::shared_ptr<const Secret> proxyAuth);
+    [[nodiscard]] std::unique_ptr<Link> takeIdle(const std::string& route);
+    void giveBack(const std::string& route, std::unique_ptr<Link> link);
+    asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> open(const Route& route, int timeoutMs);
+    /// Empty: it stands. Else why not.
+    asio::awaitable<std::string> establish(
+        Link& link, const tcp::endpoint& endpoint, const Route& route);
+    asio::awaitable<error_code> resolve(const std::string& host, const std::string& port,
+        ConnectDeadline& deadline, std::vector<tcp::endpoint>& out);
     asio::awaitable<error_code> handshake(Link& link, const std::string& host);
 };
 
@@ -295,7 +313,7 @@ public:
     }
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
-    ~Slot() { m_shared.release(m_provider); }
+    ~Slot() { m_shared.slots().release(m_provider); }
 
 private:
     UpstreamShared& m_shared;
@@ -311,8 +329,8 @@ public:
         std::shared_ptr<HttpUpstream::Impl> pool;
         std::unique_ptr<Slot> slot;
         std::unique_ptr<Link> link;
-        BaseUrl url;
-        std::string baseUrl;
+        std::shared_ptr<const Route> route;
+        catalog::Dialect dialect = catalog::Dialect::OpenAi;
         std::shared_ptr<const Secret> key;
     };
     explicit HttpCall(Parts parts) : m_parts(std::move(parts)) { }
@@ -322,7 +340,7 @@ public:
         const bool finished
             = m_sent && !m_cancelled && m_parser.done() && m_parser.keepAlive() && m_in.empty();
         if (m_parts.link && (unused || finished)) {
-            m_parts.pool->giveBack(m_parts.baseUrl, std::move(m_parts.link));
+            m_parts.pool->giveBack(m_parts.route->name, std::move(m_parts.link));
         }
     }
 
@@ -404,13 +422,26 @@ public:
 private:
     [[nodiscard]] std::string headOf(const UpstreamRequest& request) const
     {
-        std::string out = fmt::format("POST {}{} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n",
-            m_parts.url.path, request.path, m_parts.url.hostHeader(), request.body.size());
-        if (m_parts.key && !m_parts.key->empty()) {
-            out += "authorization: Bearer " + m_parts.key->reveal() + "\r\n";
+        const Route& route = *m_parts.route;
+        const auto host = route.url.hostHeader();
+        std::string out = fmt::format("{} {}{}{} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n",
+            request.method, route.isRelayed() ? "http://" + host : std::string(),
+            route.url.path, request.path, host, request.body.size());
+        if (route.isRelayed()) {
+            out += proxyAuthLine(*route.hop);
         }
+        out += authLines(m_parts.dialect, m_parts.key.get());
+        bool hasVersion = m_parts.dialect != catalog::Dialect::Anthropic;
         for (const auto& [name, value] : request.headers) {
+            const bool torn = (name + value).find_first_of("\r\n", 0) != std::string::npos;
+            if (torn || isReservedHeader(name)) {
+                continue;
+            }
+            hasVersion = hasVersion || equalsIgnoringCase(name, "anthropic-version");
             out += name + ": " + value + "\r\n";
+        }
+        if (!hasVersion) {
+            out += fmt::format("anthropic-version: {}\r\n", anthropicVersion);
         }
         out += "\r\n";
         return out;
@@ -424,9 +455,25 @@ private:
     bool m_cancelled = false;
 };
 
-std::unique_ptr<Link> HttpUpstream::Impl::takeIdle(const std::string& baseUrl)
+Result<std::shared_ptr<const Route>> HttpUpstream::Impl::routeTo(
+    const catalog::Provider& provider, std::shared_ptr<const Secret> proxyAuth)
 {
-    const auto it = idle.find(baseUrl);
+    auto& known = routes[provider.name];
+    if (known.isOf(provider) && known.proxyAuth == proxyAuth) {
+        return known.route;
+    }
+    auto route = routeOf(provider, proxyAuth);
+    if (!route) {
+        return route.error();
+    }
+    known = {provider.baseUrl, provider.proxy, provider.caFile, std::move(proxyAuth),
+        std::make_shared<const Route>(std::move(*route))};
+    return known.route;
+}
+
+std::unique_ptr<Link> HttpUpstream::Impl::takeIdle(const std::string& route)
+{
+    const auto it = idle.find(route);
     if (it == idle.end()) {
         return nullptr;
     }
@@ -440,28 +487,28 @@ std::unique_ptr<Link> HttpUpstream::Impl::takeIdle(const std::string& baseUrl)
     return nullptr;
 }
 
-void HttpUpstream::Impl::giveBack(const std::string& baseUrl, std::unique_ptr<Link> link)
+void HttpUpstream::Impl::giveBack(const std::string& route, std::unique_ptr<Link> link)
 {
-    auto& links = idle[baseUrl];
+    auto& links = idle[route];
     if (!closing && links.size() < limits::upstreamIdlePerHostMax) {
         links.push_back({std::move(link), sweeper.nowMs()});
     }
 }
 
-asio::awaitable<error_code> HttpUpstream::Impl::resolve(
-    const BaseUrl& url, ConnectDeadline& deadline, std::vector<tcp::endpoint>& out)
+asio::awaitable<error_code> HttpUpstream::Impl::resolve(const std::string& host,
+    const std::string& port, ConnectDeadline& deadline, std::vector<tcp::endpoint>& out)
 {
     error_code ec;
-    const auto literal = asio::ip::make_address(url.host, ec);
+    const auto literal = asio::ip::make_address(host, ec);
     if (!ec) {
-        out.emplace_back(literal, static_cast<std::uint16_t>(std::stoi(url.port)));
+        out.emplace_back(literal, static_cast<std::uint16_t>(std::stoi(port)));
         co_return ec;
     }
     auto executor = co_await asio::this_coro::executor;
     tcp::resolver resolver(executor);
     deadline.resolver = &resolver;
     auto token = asio::redirect_error(asio::use_awaitable, ec);
-    const auto found = co_await resolver.async_resolve(url.host, url.port, token);
+    const auto found = co_await resolver.async_resolve(host, port, token);
     deadline.resolver = nullptr;
     for (const auto& entry : found) {
         out.push_back(entry.endpoint());
@@ -492,15 +539,55 @@ asio::awaitable<error_code> HttpUpstream::Impl::handshake(Link& link, const std:
     co_return ec;
 }
 
-asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> HttpUpstream::Impl::open(
-    const BaseUrl& url, int timeoutMs)
+asio::awaitable<std::string> HttpUpstream::Impl::establish(
+    Link& link, const tcp::endpoint& endpoint, const Route& route)
 {
+    error_code ec;
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    co_await link.socket().async_connect(endpoint, token);
+    if (ec) {
+        co_return (route.hop ? "the proxy on the way: " : "") + explain(ec);
+    }
+    error_code ignored;
+    link.socket().set_option(tcp::no_delay(true), ignored);
+    if (route.hop && route.url.tls) {
+        auto why = co_await openTunnel(link.socket(), route);
+        if (!why.empty()) {
+            co_return why;
+        }
+    }
+    ec = co_await handshake(link, route.url.host);
+    co_return ec ? explain(ec) : std::string();
+}
+
+asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> HttpUpstream::Impl::open(
+    const Route& route, int timeoutMs)
+{
+    ssl::context* context = nullptr;
+    if (route.url.tls) {
+        const auto found = shared.tls().contextFor(route.caFile);
+        if (!found) {
+            auto error = failure(UpstreamPhase::Connect, found.error().message);
+            error.ours = true;
+            co_return error;
+        }
+        context = *found;
+    }
     ConnectDeadline deadline(sweeper, timeoutMs);
     std::vector<tcp::endpoint> endpoints;
-    auto ec = co_await resolve(url, deadline, endpoints);
+    const auto& host = route.hop ? route.hop->host : route.url.host;
+    const auto& port = route.hop ? route.hop->port : route.url.port;
+    if (isForbiddenHost(route.url.host)) { // a proxy would resolve it: what can be told before
+        co_return failure(UpstreamPhase::Connect,
+            fmt::format("its address {} is link-local or a metadata service, which are never "
+                        "called.",
+                route.url.host));
+    }
+    const auto ec = co_await resolve(host, port, deadline, endpoints);
     if (ec) {
         co_return failure(UpstreamPhase::Connect,
-            fmt::format("its name {} cannot be resolved ({}).", url.host, ec.message()),
+            fmt::format("{} name {} cannot be resolved ({}).", route.hop ? "its proxy's" : "its",
+                host, ec.message()),
             deadline.expired);
     }
     std::string why = "no address.";
@@ -512,21 +599,15 @@ asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> HttpUpstream::Impl::open(
                 endpoint.address().to_string());
             continue;
         }
-        auto link = std::make_unique<Link>(executor, url.tls ? &shared.tls().context : nullptr);
+        auto link = std::make_unique<Link>(executor, context);
         deadline.link = link.get();
-        auto token = asio::redirect_error(asio::use_awaitable, ec);
-        co_await link->socket().async_connect(endpoint, token);
-        if (!ec) {
-            error_code ignored;
-            link->socket().set_option(tcp::no_delay(true), ignored);
-            ec = co_await handshake(*link, url.host);
-        }
+        why = co_await establish(*link, endpoint, route);
         deadline.link = nullptr;
-        if (!ec) {
+        if (why.empty()) {
             co_return link;
         }
-        why = deadline.expired ? "it did not take the connection in time." : explain(ec);
         if (deadline.expired) {
+            why = "it did not take the connection in time.";
             break;
         }
     }
@@ -542,31 +623,50 @@ HttpUpstream::~HttpUpstream() = default;
 
 bool HttpUpstream::readyNow(const catalog::Provider& provider) const
 {
-    const auto it = m_impl->idle.find(provider.baseUrl);
-    return it != m_impl->idle.end() && !it->second.empty();
+    const auto known = m_impl->routes.find(provider.name);
+    if (known == m_impl->routes.end() || !known->second.isOf(provider)) {
+        return false; // never called before
+    }
+    const auto it = m_impl->idle.find(known->second.route->name);
+    return it != m_impl->idle.end() && !it->second.empty()
+        && m_impl->shared.slots().hasFree(provider.name, provider.concurrencyMax);
 }
 
 asio::awaitable<UpstreamResult<std::unique_ptr<UpstreamCall>>> HttpUpstream::connect(
-    const catalog::Provider& provider, std::shared_ptr<const Secret> key)
+    const catalog::Provider& provider, UpstreamKeys keys)
 {
-    auto url = parseBaseUrl(provider.baseUrl);
-    if (!url) {
-        co_return failure(UpstreamPhase::Connect, url.error().text());
+    const auto route = m_impl->routeTo(provider, std::move(keys.proxyAuth));
+    if (!route) {
+        auto error = failure(UpstreamPhase::Connect, route.error().text());
+        error.ours = true;
+        co_return error;
     }
-    if (!m_impl->shared.acquire(provider.name, provider.concurrencyMax)) {
-        co_return failure(UpstreamPhase::Connect, "its limit of concurrent calls is reached.");
+    UpstreamSlots::Wish wish;
+    wish.provider = provider.name;
+    wish.callsMax = provider.concurrencyMax;
+    wish.waitMs = limits::upstreamQueueMs;
+    wish.abandoned = keys.abandoned;
+    const auto place = co_await m_impl->shared.slots().acquire(wish, m_impl->sweeper);
+    if (place != UpstreamSlots::Wait::Granted) {
+        const bool full = place == UpstreamSlots::Wait::Full;
+        auto error = failure(UpstreamPhase::Connect,
+            full ? "its limit of concurrent calls is reached and too many requests wait already."
+                 : "its limit of concurrent calls is reached and no place came free in time.",
+            !full);
+        error.ours = true;
+        co_return error;
     }
     HttpCall::Parts parts;
     parts.pool = m_impl;
     parts.slot = std::make_unique<Slot>(m_impl->shared, provider.name);
-    parts.url = std::move(*url);
-    parts.baseUrl = provider.baseUrl;
-    parts.key = std::move(key);
-    parts.link = m_impl->takeIdle(provider.baseUrl);
+    parts.route = *route;
+    parts.dialect = provider.dialect;
+    parts.key = std::move(keys.key);
+    parts.link = m_impl->takeIdle(parts.route->name);
     if (!parts.link) {
         const int timeoutMs
             = provider.connectTimeoutMs > 0 ? provider.connectTimeoutMs : limits::connectTimeoutMs;
-        auto opened = co_await m_impl->open(parts.url, timeoutMs);
+        auto opened = co_await m_impl->open(*parts.route, timeoutMs);
         if (!opened) {
             co_return opened.error();
         }

@@ -8,8 +8,8 @@
 
 #include "core/proxy/sweeper.h"
 #include "core/proxy/upstream.h"
-
-#include <boost/asio/ip/address.hpp>
+#include "core/proxy/upstream_slots.h"
+#include "core/proxy/upstream_target.h"
 
 #include <map>
 #include <memory>
@@ -19,36 +19,19 @@
 
 namespace headgate::proxy {
 
-struct BaseUrl {
-    bool tls = false;
-    std::string host; ///< without brackets
-    std::string port;
-    std::string path; ///< "" or "/v1", no slash at the end
-    [[nodiscard]] std::string hostHeader() const;
-};
-/// "https://host[:port][/path]". Errors: another scheme, user info, query, fragment, spaces.
-[[nodiscard]] Result<BaseUrl> parseBaseUrl(std::string_view url);
-
-/// Link-local, cloud metadata and unspecified addresses, also as IPv4-mapped IPv6: reaching them
-/// from a configured name is either a mistake or an attack (quality.md T5).
-[[nodiscard]] bool isForbiddenAddress(const boost::asio::ip::address& address);
-
-/// What all loops share: open connections per provider and the TLS settings.
+/// What all loops share: places at each provider and the TLS settings.
 class UpstreamShared {
 public:
     UpstreamShared();
     ~UpstreamShared();
     UpstreamShared(const UpstreamShared&) = delete;
     UpstreamShared& operator=(const UpstreamShared&) = delete;
-    /// False when the provider has `max` calls already.
-    [[nodiscard]] bool acquire(const std::string& provider, int max);
-    void release(const std::string& provider);
+    [[nodiscard]] UpstreamSlots& slots() { return m_slots; }
     struct Tls;
     [[nodiscard]] Tls& tls() { return *m_tls; }
 
 private:
-    std::mutex m_mutex;
-    std::map<std::string, int> m_inUse;
+    UpstreamSlots m_slots;
     std::unique_ptr<Tls> m_tls;
 };
 
@@ -59,7 +42,7 @@ public:
 
     [[nodiscard]] bool readyNow(const catalog::Provider& provider) const override;
     boost::asio::awaitable<UpstreamResult<std::unique_ptr<UpstreamCall>>> connect(
-        const catalog::Provider& provider, std::shared_ptr<const Secret> key) override;
+        const catalog::Provider& provider, UpstreamKeys keys) override;
     /// Closes idle connections that are older than a minute.
     void trim();
     void closeIdle();

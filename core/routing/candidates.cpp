@@ -65,6 +65,9 @@ bool available(const Frame& frame, Option& option)
         lose(option, Lost::NoKey, "Its provider has no key.");
     } else if (frame.input.excludedModels.contains(model.id())) {
         lose(option, Lost::Excluded, "It failed a moment ago.");
+    } else if (const auto unwell = frame.input.unwell.find(model.id());
+               unwell != frame.input.unwell.end()) {
+        lose(option, Lost::Excluded, unwell->second);
     } else if (!frame.isExplicit && provider->simulated && frame.realProviders) {
         lose(option, Lost::NotAsked,
             "The simulated provider answers only while no real provider is set up.");

@@ -11,6 +11,7 @@
 #include "core/routing/policy.h"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,7 +50,9 @@ struct PlanInput {
     std::function<InputTokens(const catalog::Model& model)> inputTokens;
     /// Where the pools stand for a target (tier, model and provider pools differ by candidate).
     std::function<ledger::BudgetView(const ledger::Target&)> budget;
-    std::set<std::string> excludedModels; ///< ids that failed already or whose provider cools down
+    std::set<std::string> excludedModels; ///< ids that failed already
+    /// Ids that are not to be called now, with what keeps them away: "It cools down until 14:05."
+    std::map<std::string, std::string> unwell;
     TimeUs nowUs = 0;
     bool logprobs = false;
     bool embedding = false; ///< wants vectors: only models marked so, and no output

@@ -52,6 +52,7 @@ HomePaths homePaths(const std::string& home)
     paths.secretsKey = home + "/secrets.key";
     paths.simBill = home + "/sim-bill.log";
     paths.margins = home + "/margins.json";
+    paths.health = home + "/health.json";
     paths.logs = home + "/logs";
     paths.logFile = home + "/logs/headgate.log";
     return paths;

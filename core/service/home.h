@@ -24,6 +24,7 @@ struct HomePaths {
     std::string secretsKey;
     std::string simBill;
     std::string margins;
+    std::string health;
     std::string logs;
     std::string logFile;
 };

@@ -2,12 +2,13 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// "Can this provider be reached with this key?": one GET {base}/models, which spends no tokens.
+// "Can this provider be reached with this key?": one GET of its list of models in its own dialect,
+// which spends no tokens, over the data plane's own connections: same proxy, TLS and guards.
 // Blocks for at most some seconds; for a worker thread, never for the data plane.
 
 #include "core/base/result.h"
-#include "core/base/secret.h"
 #include "core/catalog/catalog.h"
+#include "core/proxy/upstream.h"
 
 #include <string>
 
@@ -15,6 +16,6 @@ namespace headgate::service {
 
 /// A sentence for a person on success: "openai answers and offers 63 models."
 [[nodiscard]] Result<std::string> probeProvider(
-    const catalog::Provider& provider, const Secret* key);
+    const catalog::Provider& provider, const proxy::UpstreamKeys& keys);
 
 } // namespace headgate::service

@@ -168,7 +168,15 @@ Result<void> Service::Impl::openConfig()
     if (!box) {
         return box.error();
     }
-    secrets.emplace(std::move(*box));
+    auto maker = options.keychain;
+    if (!maker) {
+        maker = [home = paths.home] { return openSystemKeychain(home); };
+    }
+    secrets.emplace(std::move(*box), std::move(maker));
+    keysText = secrets->text();
+    keysProblem = missingKeys();
+    log::info("{}", keysText);
+    loadHealth();
     return {};
 }
 
@@ -380,6 +388,7 @@ Result<void> Service::serve(const std::string& host, int port)
     options.sim.billPath = m_impl->paths.simBill;
     options.sim.latencyPermille = m_impl->options.simLatencyPermille;
     options.margins = &m_impl->margins;
+    options.health = &m_impl->health;
     options.onAlert = [impl = m_impl.get()](const std::string& text) {
         log::warning("{}", text);
         impl->events->alert(text);
@@ -449,6 +458,7 @@ Status Service::status() const
     out.spentToday = m_impl->spentToday;
     out.capToday = m_impl->capToday;
     out.warning = m_impl->warning;
+    out.keys = m_impl->keysText;
     return out;
 }
 
@@ -488,6 +498,9 @@ std::string Service::Impl::warningText() const
     if (!oldLedger.empty()) {
         return oldLedger;
     }
+    if (!keysProblem.empty()) {
+        return keysProblem;
+    }
     if (stats.lost > 0) {
         return fmt::format("{} rows of the decision log are lost; check the disk.", stats.lost);
     }
@@ -516,7 +529,10 @@ void Service::Impl::tick()
     }
     if (ticks % marginsEveryTicks == 0) {
         saveMargins();
+        retryKeychain();
     }
+    saveHealth();
+    watchHealth();
     std::string now = warningText();
     bool changed = false;
     {
@@ -630,6 +646,11 @@ void Service::Impl::saveMargins()
 }
 
 // --- snapshots
+
+std::vector<proxy::HealthRow> Service::providerHealth() const
+{
+    return m_impl->health.rows();
+}
 
 std::vector<tokens::Margin> Service::margins() const
 {

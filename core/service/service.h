@@ -18,6 +18,7 @@
 #include "core/service/burn_down.h"
 #include "core/service/config.h"
 #include "core/service/demo_traffic.h"
+#include "core/service/key_vault.h"
 #include "core/tokens/margins.h"
 
 #include <functional>
@@ -33,6 +34,7 @@ struct ServiceOptions {
     bool control = true; ///< open the control socket for command-line verbs
     int simLatencyPermille = 1000;
     bool logToStderr = false;
+    KeychainMaker keychain; ///< empty: the operating system's, unless HEADGATE_KEYS=file
 };
 
 /// $HEADGATE_HOME, else the platform's application data folder.
@@ -54,6 +56,7 @@ struct Status {
     std::string home;
     std::string warning; ///< standing problem for a banner: ledger unavailable, log spilling, …
     std::string version;
+    std::string keys; ///< "Keys are kept in the OS keychain."
 };
 
 struct Event {
@@ -148,6 +151,8 @@ struct NewProvider {
     catalog::Dialect dialect = catalog::Dialect::OpenAi;
     std::string url;
     Secret key; ///< may be empty (local servers)
+    /// When set, everything but the key comes from here.
+    std::optional<catalog::Provider> as;
     bool addBookModels = true; ///< take the models of the price book known for this name
 };
 
@@ -197,6 +202,8 @@ public:
     [[nodiscard]] std::vector<KeyUse> keysLastUsed() const;
     /// What was learned of models whose answers told their usage; by model.
     [[nodiscard]] std::vector<tokens::Margin> margins() const;
+    /// How providers, their models and their keys do.
+    [[nodiscard]] std::vector<proxy::HealthRow> providerHealth() const;
 
     // --- commands; `actor` is "console" or "cli"
     [[nodiscard]] Result<void> setPaused(bool paused, const std::string& actor);
@@ -224,6 +231,15 @@ public:
         const catalog::Provider& provider, const std::string& actor);
     [[nodiscard]] Result<void> setProviderKey(
         const std::string& provider, Secret key, const std::string& actor);
+    /// Another key beside the first; "user:password" of the proxy on the way (empty removes).
+    [[nodiscard]] Result<catalog::ExtraKey> addProviderKey(
+        const std::string& provider, std::string label, Secret key, const std::string& actor);
+    [[nodiscard]] Result<void> removeProviderKey(
+        const std::string& provider, const std::string& label, const std::string& actor);
+    [[nodiscard]] Result<void> setProxyAuth(
+        const std::string& provider, Secret auth, const std::string& actor);
+    /// Forgets failures, pauses and exhaustion: the next request finds out anew.
+    [[nodiscard]] Result<void> forgetHealth(const std::string& provider, const std::string& actor);
     [[nodiscard]] Result<void> removeProvider(
         const std::string& provider, const std::string& actor);
     /// Reaches the provider (GET {base}/models, no tokens spent); text for a person on success.

@@ -17,11 +17,6 @@ namespace headgate::service {
 
 namespace {
 
-std::string secretName(const std::string& provider)
-{
-    return "provider:" + provider;
-}
-
 template <typename List, typename IdType>
 auto findById(List& list, IdType id)
 {
@@ -32,12 +27,6 @@ Error noKey()
 {
     return Error(
         ErrorCode::NotFound, "There is no such key.", "`headgate keys list` shows the names.");
-}
-
-Error noProvider(const std::string& name)
-{
-    return Error(ErrorCode::NotFound, "There is no provider \"" + name + "\".",
-        "`headgate providers list` shows the names.");
 }
 
 /// The earlier content as the newest one: what may not come back stays as it is now.
@@ -93,8 +82,17 @@ std::shared_ptr<const proxy::ProxyConfig> Service::Impl::proxyConfig(const Confi
         out->keysByHash.emplace(key.hash, std::move(client));
     }
     for (const auto& provider : from.providers) {
+        auto& keys = out->providerKeys[provider.name];
         if (auto secret = secrets->get(secretName(provider.name))) {
-            out->providerKeys.emplace(provider.name, std::move(secret));
+            keys.push_back(proxy::providerKey("", std::move(secret)));
+        }
+        for (const auto& extra : provider.extraKeys) {
+            if (auto secret = secrets->get(secretName(provider.name, extra.label))) {
+                keys.push_back(proxy::providerKey(extra.label, std::move(secret)));
+            }
+        }
+        if (auto secret = secrets->get(proxySecretName(provider.name))) {
+            out->proxyAuth[provider.name] = std::move(secret);
         }
     }
     return out;
@@ -239,143 +237,6 @@ Result<void> Service::restoreKey(KeyId id, const std::string& actor)
     });
 }
 
-// --- providers
-
-Result<catalog::Provider> Service::addProvider(NewProvider given, const std::string& actor)
-{
-    const std::lock_guard commands(m_impl->commandMutex);
-    auto provider = catalog::providerFor(given.name, given.dialect, given.url);
-    provider.hasKey = !given.key.empty();
-    provider.keyHint = given.key.empty() ? std::string() : given.key.hint();
-    if (auto fine = checkProvider(*m_impl->current(), provider, true); !fine) {
-        return fine.error();
-    }
-    provider.baseUrl = *checkedUrl(given.url);
-    if (auto done = m_impl->secrets->put(secretName(provider.name), given.key); !done) {
-        return done.error();
-    }
-    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
-        next.providers.push_back(provider);
-        std::size_t models = 0;
-        for (const auto& model : catalog::defaultBook().models) {
-            if (given.addBookModels && model.provider == provider.name) {
-                next.models.push_back(model);
-                ++models;
-            }
-        }
-        return fmt::format("Add provider {} with {} models", provider.name, models);
-    });
-    if (!done) {
-        static_cast<void>(m_impl->secrets->remove(secretName(provider.name)));
-        return done.error();
-    }
-    return provider;
-}
-
-Result<void> Service::editProvider(const catalog::Provider& given, const std::string& actor)
-{
-    const std::lock_guard commands(m_impl->commandMutex);
-    return m_impl->change(actor, [&](Config& next) -> Result<std::string> {
-        const auto found = std::find_if(next.providers.begin(), next.providers.end(),
-            [&](const catalog::Provider& provider) { return provider.name == given.name; });
-        if (found == next.providers.end()) {
-            return noProvider(given.name);
-        }
-        catalog::Provider provider = given;
-        provider.simulated = found->simulated;
-        provider.hasKey = found->hasKey; // the key has a command of its own
-        provider.keyHint = found->keyHint;
-        if (auto fine = checkProvider(next, provider, false); !fine) {
-            return fine.error();
-        }
-        if (!provider.simulated) {
-            provider.baseUrl = *checkedUrl(given.baseUrl);
-        }
-        *found = std::move(provider);
-        return "Change provider " + given.name;
-    });
-}
-
-Result<void> Service::setProviderKey(const std::string& name, Secret key, const std::string& actor)
-{
-    const std::lock_guard commands(m_impl->commandMutex);
-    const auto config = m_impl->current();
-    const auto known = std::find_if(config->providers.begin(), config->providers.end(),
-        [&](const catalog::Provider& provider) { return provider.name == name; });
-    if (known == config->providers.end()) {
-        return noProvider(name);
-    }
-    const auto before = m_impl->secrets->get(secretName(name));
-    if (auto done = m_impl->secrets->put(secretName(name), key); !done) {
-        return done;
-    }
-    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
-        for (auto& provider : next.providers) {
-            if (provider.name == name) {
-                provider.hasKey = !key.empty();
-                provider.keyHint = key.empty() ? std::string() : key.hint();
-            }
-        }
-        return (key.empty() ? "Remove the key of provider " : "Set the key of provider ") + name;
-    });
-    if (!done) {
-        static_cast<void>(before ? m_impl->secrets->put(secretName(name), *before)
-                                 : m_impl->secrets->remove(secretName(name)));
-    }
-    return done;
-}
-
-Result<void> Service::removeProvider(const std::string& name, const std::string& actor)
-{
-    const std::lock_guard commands(m_impl->commandMutex);
-    const auto before = m_impl->secrets->get(secretName(name));
-    auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
-        const auto gone = std::erase_if(next.providers,
-            [&](const catalog::Provider& provider) { return provider.name == name; });
-        if (gone == 0) {
-            return noProvider(name);
-        }
-        std::erase_if(
-            next.models, [&](const catalog::Model& model) { return model.provider == name; });
-        // A removed provider's key is removed for good, also when the removal is undone.
-        if (auto removed = m_impl->secrets->remove(secretName(name)); !removed) {
-            return removed.error();
-        }
-        return "Remove provider " + name;
-    });
-    if (!done && before) {
-        static_cast<void>(m_impl->secrets->put(secretName(name), *before));
-    }
-    return done;
-}
-
-void Service::testProvider(
-    const std::string& name, const std::function<void(Result<std::string>)>& done)
-{
-    const auto config = m_impl->current();
-    const auto found = std::find_if(config->providers.begin(), config->providers.end(),
-        [&](const catalog::Provider& provider) { return provider.name == name; });
-    if (found == config->providers.end()) {
-        done(noProvider(name));
-        return;
-    }
-    std::shared_ptr<const Secret> key;
-    {
-        const std::lock_guard commands(m_impl->commandMutex);
-        key = m_impl->secrets->get(secretName(name));
-    }
-    const bool queued
-        = m_impl->probes.add({}, [provider = *found, key, done](const Worker::StillWanted& wanted) {
-              auto result = probeProvider(provider, key.get());
-              if (wanted()) {
-                  done(std::move(result));
-              }
-          });
-    if (!queued) {
-        done(Error(ErrorCode::Unavailable, "Too many tests wait.", "Try again in a moment."));
-    }
-}
-
 // --- models, policy, settings
 
 Result<void> Service::putModel(const catalog::Model& given, const std::string& actor)
@@ -456,6 +317,10 @@ Result<void> Service::restoreRevision(std::int64_t revision, const std::string& 
             const auto secret = m_impl->secrets->get(secretName(provider.name));
             provider.hasKey = secret != nullptr;
             provider.keyHint = secret ? secret->hint() : std::string();
+            std::erase_if(provider.extraKeys, [&](const catalog::ExtraKey& key) {
+                return !m_impl->secrets->get(secretName(provider.name, key.label));
+            });
+            provider.hasProxyAuth = m_impl->secrets->get(proxySecretName(provider.name)) != nullptr;
         }
         for (const auto& pool : next.pools) {
             if (auto fine = checkPool(next, pool); !fine) {

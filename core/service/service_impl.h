@@ -11,7 +11,7 @@
 #include "core/service/demo_traffic.h"
 #include "core/service/event_hub.h"
 #include "core/service/home.h"
-#include "core/service/secret_store.h"
+#include "core/service/key_vault.h"
 #include "core/service/service.h"
 #include "core/service/worker.h"
 
@@ -23,6 +23,11 @@
 #include <string>
 
 namespace headgate::service {
+
+/// Names in the key vault.
+[[nodiscard]] std::string secretName(const std::string& provider, const std::string& label = {});
+[[nodiscard]] std::string proxySecretName(const std::string& provider);
+[[nodiscard]] Error noProvider(const std::string& name);
 
 /// Names of the keys that demo traffic uses begin with this.
 inline constexpr const char* demoKeyPrefix = "demo-";
@@ -60,6 +65,11 @@ struct Service::Impl {
     void rememberSequence();
     void loadMargins();
     void saveMargins(); ///< when there is something new
+    void loadHealth();
+    void saveHealth(); ///< when there is something new
+    void watchHealth();
+    void retryKeychain();
+    [[nodiscard]] std::string missingKeys() const; ///< commandMutex is held
     [[nodiscard]] std::string warningText() const;
     void onLedgerEvent(const ledger::LedgerEvent& event);
 
@@ -77,8 +87,9 @@ struct Service::Impl {
 
     std::optional<HomeLock> lock;
     std::optional<ConfigStore> store; ///< guarded by commandMutex
-    std::optional<SecretStore> secrets; ///< guarded by commandMutex
+    std::optional<KeyVault> secrets; ///< guarded by commandMutex
     tokens::Margins margins; ///< outlives every proxy
+    proxy::ProviderHealth health{clock}; ///< likewise
     std::unique_ptr<EventHub> events;
     std::unique_ptr<ledger::SqliteLedger> ledger; ///< null when its books do not add up
     std::string ledgerProblem;
@@ -99,6 +110,8 @@ struct Service::Impl {
     std::string warning;
     std::string oldLedger; ///< a standing warning
     std::string storeFailed; ///< empty when the ledger's store works
+    std::string keysText; ///< where provider keys are kept
+    std::string keysProblem; ///< a standing warning: keys that cannot be had now
 
     // the hub's thread only
     Span today;
@@ -109,6 +122,8 @@ struct Service::Impl {
     std::int64_t ticks = 0;
     std::int64_t sequenceSaved = 0;
     std::int64_t marginsSaved = 0; ///< changes() of what is in the file
+    std::int64_t healthSaved = 0; ///< likewise
+    std::string healthSeen; ///< who was not well at the last look
     std::int64_t sequenceLost = 0; ///< entries that restored older copies lacked
 
     Worker reports;

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/service/validate.h"
 
+#include "core/proxy/upstream_target.h"
+
 #include "core/base/limits.h"
 #include "core/service/price_json.h"
 
@@ -341,6 +343,21 @@ Result<void> checkProvider(const Config& config, const catalog::Provider& provid
         if (const auto url = checkedUrl(provider.baseUrl); !url) {
             return url.error();
         }
+    }
+    if (!provider.proxy.empty() && provider.proxy != "env") {
+        const auto url = proxy::parseBaseUrl(provider.proxy);
+        if (!url || url->tls || !url->path.empty()) {
+            return invalid("The proxy of provider \"" + provider.name + "\" cannot be used.",
+                "Write http://host:port, env or none; a user name and password go into "
+                "--proxy-auth-env VARIABLE.");
+        }
+    }
+    if (!provider.caFile.empty() && provider.caFile.front() != '/') {
+        return invalid("The file of authorities must be a full path.", "Begin it with /.");
+    }
+    if (provider.ceilingField != "max_tokens" && provider.ceilingField != "max_completion_tokens") {
+        return invalid("The ceiling field of provider \"" + provider.name + "\" is unknown.",
+            "Use max_tokens or max_completion_tokens.");
     }
     if (provider.concurrencyMax < 0 || provider.connectTimeoutMs < 0
         || provider.firstByteTimeoutMs < 0 || provider.idleTimeoutMs < 0) {

@@ -36,6 +36,8 @@ void addPoolVerbs(VerbTable& table);
 void addKeyVerbs(VerbTable& table);
 void addCatalogVerbs(VerbTable& table);
 void addPriceVerbs(VerbTable& table);
+/// The part of providers.set that is about money; the verb itself is with the catalog's.
+[[nodiscard]] Result<void> setDiscountOf(const VerbCall& call);
 void addActivityVerbs(VerbTable& table);
 void addGeneralVerbs(VerbTable& table);
 void addLedgerVerbs(VerbTable& table);

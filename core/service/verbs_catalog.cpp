@@ -2,9 +2,13 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/service/verbs.h"
 
+#include "core/catalog/price_book.h"
+#include "core/proxy/provider_health.h"
+
 #include <boost/json.hpp>
 
 #include <future>
+#include <tuple>
 #include <utility>
 
 namespace headgate::service {
@@ -13,16 +17,82 @@ namespace json = boost::json;
 
 namespace {
 
-json::object providerRow(const catalog::Provider& provider, const Config& config)
+/// Worse states are what people look for first.
+proxy::HealthState worse(proxy::HealthState a, proxy::HealthState b)
+{
+    return static_cast<int>(a) >= static_cast<int>(b) ? a : b;
+}
+
+json::object healthRow(const proxy::HealthRow& row)
+{
+    json::object out{{"model", row.model}, {"key", row.key},
+        {"state", proxy::healthStateName(row.state)}, {"successes", row.successes},
+        {"failures", row.failures}, {"consecutive_failures", row.consecutive},
+        {"latency_us", row.latencyUs}, {"last_error", row.lastError}};
+    putTime(out, "until", row.untilUs);
+    putTime(out, "last_error_at", row.lastErrorAtUs);
+    return out;
+}
+
+/// The worst of the provider itself, its keys if all are set aside, and its models.
+void putHealth(json::object& row, const std::string& name, const VerbCall& call)
+{
+    json::array details;
+    auto state = proxy::HealthState::Healthy;
+    TimeUs untilUs = 0;
+    bool someKeyIsFine = false;
+    for (const auto& one : call.service.providerHealth()) {
+        if (one.provider != name) {
+            continue;
+        }
+        details.push_back(healthRow(one));
+        someKeyIsFine
+            = someKeyIsFine || (!one.key.empty() && one.state == proxy::HealthState::Healthy);
+        if (one.model.empty() && worse(one.state, state) == one.state
+            && one.state != proxy::HealthState::Healthy) {
+            state = one.state;
+            untilUs = one.untilUs;
+        }
+    }
+    const bool keysOnly
+        = state == proxy::HealthState::KeyRefused || state == proxy::HealthState::Exhausted;
+    if (keysOnly && someKeyIsFine) {
+        state = proxy::HealthState::Healthy;
+        untilUs = 0;
+    }
+    row["health"] = proxy::healthStateName(state);
+    putTime(row, "health_until", untilUs);
+    row["health_details"] = std::move(details);
+}
+
+json::object providerRow(
+    const catalog::Provider& provider, const Config& config, const VerbCall& call)
 {
     std::int64_t models = 0;
     for (const auto& model : config.models) {
         models += model.provider == provider.name ? 1 : 0;
     }
-    return {{"name", provider.name}, {"dialect", catalog::dialectName(provider.dialect)},
+    json::array keys;
+    if (provider.hasKey) {
+        keys.push_back(json::object{{"label", "key"}, {"hint", provider.keyHint}});
+    }
+    for (const auto& key : provider.extraKeys) {
+        keys.push_back(json::object{{"label", key.label}, {"hint", key.hint}});
+    }
+    json::object row{{"name", provider.name}, {"dialect", catalog::dialectName(provider.dialect)},
         {"url", provider.baseUrl}, {"simulated", provider.simulated}, {"enabled", provider.enabled},
         {"has_key", provider.hasKey}, {"key_hint", provider.keyHint}, {"models", models},
-        {"discount_permille", provider.discountPermille}};
+        {"discount_permille", provider.discountPermille},
+        {"keys", std::move(keys)}, {"key_rotation", catalog::keyRotationName(provider.keyRotation)},
+        {"needs_key", provider.needsKey}, {"keys_kept", call.service.status().keys},
+        {"concurrency", provider.concurrencyMax}, {"connect_timeout_ms", provider.connectTimeoutMs},
+        {"first_byte_timeout_ms", provider.firstByteTimeoutMs},
+        {"idle_timeout_ms", provider.idleTimeoutMs}, {"proxy", provider.proxy},
+        {"proxy_auth", provider.hasProxyAuth}, {"ca_file", provider.caFile},
+        {"responses", provider.servesResponses}, {"stream_options", provider.injectUsage},
+        {"ceiling_field", provider.ceilingField}};
+    putHealth(row, provider.name, call);
+    return row;
 }
 
 void putPrice(json::object& row, const char* name, const std::optional<Price>& price)
@@ -121,6 +191,7 @@ json::object modelRow(const catalog::Model& model, TimeUs nowUs)
     const bool old = sheet != nullptr && catalog::isPriceOld(*sheet, nowUs);
     row["price_age"] = old ? age + ", old" : age;
     row["price_old"] = old;
+    row["fallbacks"] = json::array(model.fallbacks.begin(), model.fallbacks.end());
     json::array prices;
     for (const auto& one : model.prices) {
         prices.push_back(sheetRow(one));
@@ -133,38 +204,244 @@ Result<void> listProviders(const VerbCall& call)
 {
     const auto config = call.service.config();
     for (const auto& provider : config->providers) {
-        if (auto done = send(call, providerRow(provider, *config)); !done) {
+        if (auto done = send(call, providerRow(provider, *config, call)); !done) {
             return done;
         }
     }
     return {};
 }
 
+Result<void> readNumber(const json::object& args, const char* name, int most, int& out)
+{
+    if (!hasArg(args, name)) {
+        return {};
+    }
+    const auto value = intArg(args, name, out);
+    if (!value) {
+        return value.error();
+    }
+    if (*value < 0 || *value > most) {
+        return Error(ErrorCode::InvalidArgument,
+            std::string("\"") + name + "\" must be 0 (the default) to " + std::to_string(most)
+                + ".");
+    }
+    out = static_cast<int>(*value);
+    return {};
+}
+
+/// What is not given stays.
+Result<void> readProviderFields(const json::object& args, catalog::Provider& provider)
+{
+    constexpr int timeoutMsMax = 3'600'000;
+    const std::tuple<const char*, int, int*> numbers[]
+        = {{"concurrency", 10'000, &provider.concurrencyMax},
+            {"connect_timeout", timeoutMsMax, &provider.connectTimeoutMs},
+            {"first_byte_timeout", timeoutMsMax, &provider.firstByteTimeoutMs},
+            {"idle_timeout", timeoutMsMax, &provider.idleTimeoutMs}};
+    for (const auto& [name, most, out] : numbers) {
+        if (auto done = readNumber(args, name, most, *out); !done) {
+            return done;
+        }
+    }
+    const std::pair<const char*, std::string*> texts[] = {{"url", &provider.baseUrl},
+        {"ca_file", &provider.caFile}, {"ceiling_field", &provider.ceilingField}};
+    for (const auto& [name, out] : texts) {
+        if (hasArg(args, name)) {
+            *out = textArg(args, name);
+        }
+    }
+    if (hasArg(args, "proxy")) {
+        const auto proxy = textArg(args, "proxy");
+        provider.proxy = proxy == "none" ? std::string() : proxy;
+    }
+    provider.servesResponses = flagArg(args, "responses", provider.servesResponses);
+    provider.injectUsage = flagArg(args, "stream_options", provider.injectUsage);
+    provider.needsKey = flagArg(args, "needs_key", provider.needsKey);
+    provider.enabled = flagArg(args, "enabled", provider.enabled);
+    if (hasArg(args, "key_rotation")) {
+        const auto rotation = catalog::keyRotationFromName(textArg(args, "key_rotation"));
+        if (!rotation) {
+            return Error(ErrorCode::InvalidArgument, "The key rotation is unknown.",
+                "Use failover or round-robin.");
+        }
+        provider.keyRotation = *rotation;
+    }
+    return {};
+}
+
+Result<void> sendProvider(const VerbCall& call, const std::string& name)
+{
+    const auto config = call.service.config();
+    for (const auto& provider : config->providers) {
+        if (provider.name == name) {
+            return send(call, providerRow(provider, *config, call));
+        }
+    }
+    return {};
+}
+
+Result<void> takeProxyAuth(const VerbCall& call, const std::string& name)
+{
+    return hasArg(call.args, "proxy_auth") ? call.service.setProxyAuth(
+               name, Secret(textArg(call.args, "proxy_auth")), actorArg(call.args))
+                                           : Result<void>();
+}
+
+/// Name, dialect and URL; what is not given comes from the preset of that name.
+Result<catalog::Provider> newProvider(const json::object& args)
+{
+    const auto name = neededArg(args, "name");
+    if (!name) {
+        return name.error();
+    }
+    const auto preset = catalog::providerPreset(*name);
+    auto dialect = preset ? preset->dialect : catalog::Dialect::OpenAi;
+    if (hasArg(args, "dialect")) {
+        const auto known = catalog::dialectFromName(textArg(args, "dialect"));
+        if (!known) {
+            return Error(ErrorCode::InvalidArgument,
+                "The dialect \"" + textArg(args, "dialect") + "\" is unknown.",
+                "Use openai, anthropic, gemini or ollama.");
+        }
+        dialect = *known;
+    }
+    const bool ofPreset = preset && preset->dialect == dialect;
+    if (!hasArg(args, "url") && !ofPreset) {
+        return Error(ErrorCode::InvalidArgument, "The URL of \"" + *name + "\" is needed.",
+            "Give --url, or the name of a known provider such as groq.");
+    }
+    return catalog::providerFor(
+        *name, dialect, hasArg(args, "url") ? textArg(args, "url") : preset->baseUrl);
+}
+
 Result<void> addProvider(const VerbCall& call)
 {
-    const auto name = neededArg(call.args, "name");
-    const auto url = neededArg(call.args, "url");
-    if (!name || !url) {
-        return !name ? name.error() : url.error();
+    auto fields = newProvider(call.args);
+    if (!fields) {
+        return fields.error();
+    }
+    if (auto done = readProviderFields(call.args, *fields); !done) {
+        return done;
     }
     NewProvider provider;
-    provider.name = *name;
-    provider.url = *url;
-    const std::string dialect
-        = hasArg(call.args, "dialect") ? textArg(call.args, "dialect") : "openai";
-    const auto known = catalog::dialectFromName(dialect);
-    if (!known) {
-        return Error(ErrorCode::InvalidArgument, "The dialect \"" + dialect + "\" is unknown.",
-            "Use openai, anthropic, gemini or ollama.");
-    }
-    provider.dialect = *known;
+    provider.name = fields->name;
+    provider.as = std::move(*fields);
     provider.key = Secret(textArg(call.args, "key"));
     provider.addBookModels = flagArg(call.args, "book_models", true);
     const auto added = call.service.addProvider(std::move(provider), actorArg(call.args));
     if (!added) {
         return added.error();
     }
-    return send(call, providerRow(*added, *call.service.config()));
+    if (auto done = takeProxyAuth(call, added->name); !done) {
+        return done;
+    }
+    return sendProvider(call, added->name);
+}
+
+Result<void> setProvider(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    if (!name) {
+        return name.error();
+    }
+    const auto config = call.service.config();
+    const auto* known = catalog::Catalog{config->providers, {}}.provider(*name);
+    catalog::Provider provider = known != nullptr ? *known : catalog::Provider();
+    provider.name = *name;
+    if (auto done = readProviderFields(call.args, provider); !done) {
+        return done;
+    }
+    if (auto done = call.service.editProvider(provider, actorArg(call.args)); !done) {
+        return done;
+    }
+    if (hasArg(call.args, "discount")) {
+        if (auto done = setDiscountOf(call); !done) {
+            return done;
+        }
+    }
+    if (hasArg(call.args, "key")) {
+        auto done = call.service.setProviderKey(
+            *name, Secret(textArg(call.args, "key")), actorArg(call.args));
+        if (!done) {
+            return done;
+        }
+    }
+    if (auto done = takeProxyAuth(call, *name); !done) {
+        return done;
+    }
+    return sendProvider(call, *name);
+}
+
+Result<void> addProviderKey(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    if (!name) {
+        return name.error();
+    }
+    const auto added = call.service.addProviderKey(
+        *name, textArg(call.args, "label"), Secret(textArg(call.args, "key")), actorArg(call.args));
+    return added ? sendProvider(call, *name) : Result<void>(added.error());
+}
+
+Result<void> removeProviderKey(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    const auto label = neededArg(call.args, "label");
+    if (!name || !label) {
+        return !name ? name.error() : label.error();
+    }
+    auto done = call.service.removeProviderKey(*name, *label, actorArg(call.args));
+    return done ? sendProvider(call, *name) : done;
+}
+
+Result<void> clearProvider(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    if (!name) {
+        return name.error();
+    }
+    auto done = call.service.forgetHealth(*name, actorArg(call.args));
+    return done ? sendProvider(call, *name) : done;
+}
+
+/// "--fallback A,B": ids or names of models, tried in this order; "none" takes them away.
+Result<void> setModel(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    const auto fallback = neededArg(call.args, "fallback");
+    if (!name || !fallback) {
+        return !name ? name.error() : fallback.error();
+    }
+    const auto config = call.service.config();
+    const catalog::Catalog all{config->providers, config->models};
+    const auto* known = all.model(*name);
+    if (known == nullptr) {
+        return Error(ErrorCode::NotFound, "There is no model \"" + *name + "\".",
+            "`headgate models list` shows them as provider/name.");
+    }
+    catalog::Model model = *known;
+    model.fallbacks.clear();
+    std::string_view rest = *fallback == "none" ? std::string_view() : std::string_view(*fallback);
+    while (!rest.empty()) {
+        const auto comma = rest.find(',');
+        const std::string wanted(rest.substr(0, comma));
+        const auto* other = all.model(wanted);
+        if (other == nullptr || other->id() == model.id()) {
+            return Error(ErrorCode::NotFound,
+                "\"" + wanted + "\" cannot stand in for " + model.id() + ".",
+                "Name other models of `headgate models list`, separated by commas.");
+        }
+        model.fallbacks.push_back(other->id());
+        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+    model.prices.clear(); // those that are known stay
+    if (auto done = call.service.putModel(model, actorArg(call.args)); !done) {
+        return done;
+    }
+    const auto now = call.service.config();
+    const auto* stored = catalog::Catalog{now->providers, now->models}.model(model.id());
+    return stored != nullptr ? send(call, modelRow(*stored, SystemClock().nowUs()))
+                             : Result<void>();
 }
 
 Result<void> testProvider(const VerbCall& call)
@@ -335,10 +612,15 @@ void addCatalogVerbs(VerbTable& table)
 {
     table["providers.list"] = listProviders;
     table["providers.add"] = addProvider;
+    table["providers.set"] = setProvider;
+    table["providers.add-key"] = addProviderKey;
+    table["providers.remove-key"] = removeProviderKey;
+    table["providers.clear"] = clearProvider;
     table["providers.test"] = testProvider;
     table["providers.remove"] = removeProvider;
     table["models.list"] = listModels;
     table["models.add"] = addModel;
+    table["models.set"] = setModel;
 }
 
 } // namespace headgate::service

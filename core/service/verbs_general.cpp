@@ -23,7 +23,7 @@ Result<void> showStatus(const VerbCall& call)
         {"in_flight", status.inFlight}, {"held_usd", status.held.toDecimal()},
         {"spent_today_usd", status.spentToday.toDecimal()}, {"revision", status.revision},
         {"requests", status.requests}, {"refused", status.refused}, {"home", status.home},
-        {"warning", status.warning}, {"version", status.version},
+        {"keys_kept", status.keys}, {"warning", status.warning}, {"version", status.version},
         {"demo", call.service.demoRunning()}, {"pid", static_cast<std::int64_t>(::getpid())}};
     if (status.capToday) {
         row["cap_today_usd"] = status.capToday->toDecimal();

@@ -129,33 +129,6 @@ Result<void> importModels(const VerbCall& call)
     return sendDiff(call, *applied, true);
 }
 
-Result<void> setProvider(const VerbCall& call)
-{
-    const auto name = neededArg(call.args, "name");
-    const auto discount = neededArg(call.args, "discount");
-    if (!name || !discount) {
-        return name ? discount.error() : name.error();
-    }
-    // "5%", "5", "12.5%": whole tenths of a percent.
-    std::string digits = *discount;
-    if (digits.ends_with('%')) {
-        digits.pop_back();
-    }
-    const auto amount = Money::parse(digits);
-    constexpr std::int64_t nanoPerPermille = 100'000'000;
-    if (!amount || amount->isNegative() || amount->nano() % nanoPerPermille != 0) {
-        return Error(ErrorCode::InvalidArgument, "\"" + *discount + "\" is not a discount.",
-            "Write 5% or 12.5%.");
-    }
-    const std::int64_t permille = std::min<std::int64_t>(amount->nano() / nanoPerPermille, 1'000);
-    if (auto done
-        = call.service.setDiscount(*name, static_cast<int>(permille), actorArg(call.args));
-        !done) {
-        return done;
-    }
-    return send(call, {{"name", *name}, {"discount_permille", permille}});
-}
-
 /// One row for each model and writing: how far estimates were off, and what is held for it.
 Result<void> modelEstimates(const VerbCall& call)
 {
@@ -183,10 +156,36 @@ Result<void> modelEstimates(const VerbCall& call)
 
 } // namespace
 
+Result<void> setDiscountOf(const VerbCall& call)
+{
+    const auto name = neededArg(call.args, "name");
+    const auto discount = neededArg(call.args, "discount");
+    if (!name || !discount) {
+        return name ? discount.error() : name.error();
+    }
+    // "5%", "5", "12.5%": whole tenths of a percent.
+    std::string digits = *discount;
+    if (digits.ends_with('%')) {
+        digits.pop_back();
+    }
+    const auto amount = Money::parse(digits);
+    constexpr std::int64_t nanoPerPermille = 100'000'000;
+    if (!amount || amount->isNegative() || amount->nano() % nanoPerPermille != 0) {
+        return Error(ErrorCode::InvalidArgument, "\"" + *discount + "\" is not a discount.",
+            "Write 5% or 12.5%.");
+    }
+    const std::int64_t permille = std::min<std::int64_t>(amount->nano() / nanoPerPermille, 1'000);
+    if (auto done
+        = call.service.setDiscount(*name, static_cast<int>(permille), actorArg(call.args));
+        !done) {
+        return done;
+    }
+    return {};
+}
+
 void addPriceVerbs(VerbTable& table)
 {
     table["models.import"] = importModels;
-    table["providers.set"] = setProvider;
     table["models.estimates"] = modelEstimates;
 }
 

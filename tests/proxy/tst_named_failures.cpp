@@ -703,6 +703,7 @@ void TestNamedFailures::retryOrJudgeCallOutsideTheBudget()
     int status = 0;
     int tries = 0;
     while (status != 402 && ++tries < 1'000) {
+        retried.proxy().health().forget(retried.config().catalog.providers.back().name);
         status = retried
                      .chat(chatBody("m", "Hi.", R"(,"max_tokens":100)"),
                          fmt::format("x-stainless-retry-count: {}\r\n", tries))

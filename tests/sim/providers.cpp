@@ -464,7 +464,7 @@ bool SimUpstream::readyNow(const catalog::Provider& /*provider*/) const
 }
 
 asio::awaitable<proxy::UpstreamResult<std::unique_ptr<proxy::UpstreamCall>>> SimUpstream::connect(
-    const catalog::Provider& provider, std::shared_ptr<const Secret> /*key*/)
+    const catalog::Provider& provider, proxy::UpstreamKeys /*keys*/)
 {
     const auto shared = m_shared;
     const bool fails = !shared->behaves && m_scenario.strikes(Fault::ConnectFails, m_world.rng);

@@ -100,7 +100,7 @@ public:
 
     [[nodiscard]] bool readyNow(const catalog::Provider& provider) const override;
     boost::asio::awaitable<proxy::UpstreamResult<std::unique_ptr<proxy::UpstreamCall>>> connect(
-        const catalog::Provider& provider, std::shared_ptr<const Secret> key) override;
+        const catalog::Provider& provider, proxy::UpstreamKeys keys) override;
     /// The host has ended: all lines are cut, no byte leaves any more.
     void die();
     void behave() { m_shared->behaves = true; }

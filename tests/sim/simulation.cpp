@@ -101,8 +101,8 @@ void Simulation::configure()
         config->keysByHash.emplace(strongHashHex(owner.secret), key);
     }
     for (const catalog::Provider& provider : m_scenario.providers) {
-        config->providerKeys[provider.name]
-            = std::make_shared<const Secret>(std::string("hg-canary-provider"));
+        config->providerKeys[provider.name] = {proxy::providerKey(
+            "", std::make_shared<const Secret>(std::string("hg-canary-provider")))};
     }
     m_host->setConfig(std::move(config));
 }

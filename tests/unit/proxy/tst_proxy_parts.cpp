@@ -151,7 +151,7 @@ void TestProxyParts::providerErrors_data()
     QTest::addColumn<bool>("untouched");
     QTest::newRow("400") << 400 << QByteArray(R"({"error":{"message":"m"}})") << 400 << false
                          << false;
-    QTest::newRow("401") << 401 << QByteArray("{}") << 502 << false << false;
+    QTest::newRow("401") << 401 << QByteArray("{}") << 502 << false << true;
     QTest::newRow("402") << 402 << QByteArray("{}") << 502 << false << true;
     QTest::newRow("quota") << 429 << QByteArray(R"({"error":{"code":"insufficient_quota"}})") << 502
                            << false << true;
@@ -173,13 +173,16 @@ void TestProxyParts::providerErrors()
     UpstreamHead head;
     head.status = status;
     head.headers.emplace_back("retry-after", "3600");
-    const auto error = readProviderError("p", head, body.toStdString());
+    const auto text = body.toStdString();
+    const std::string name("p");
+    const ProviderAnswer answer{name, head, text};
+    const auto error = readProviderError(answer);
     QCOMPARE(error.reply.status, told);
     QCOMPARE(error.mayHaveBilled, billed);
     QCOMPARE(error.notProcessed, untouched);
     QVERIFY(error.reply.body.find("\"error\"") != std::string::npos);
-    for (const auto& [name, value] : error.reply.headers) {
-        QVERIFY(name != "retry-after" || std::stoi(value) <= 20);
+    for (const auto& [header, value] : error.reply.headers) {
+        QVERIFY(header != "retry-after" || std::stoi(value) <= 20);
     }
 }
 
