@@ -49,8 +49,8 @@ asio::awaitable<Exchange::Called> Exchange::call()
             m_refusal = std::move(refusal);
             noteConnectFailed(error);
             co_await release("nothing was sent");
-            if (mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message,
-                    CallEnd::Unreachable)) {
+            if (mayFallBack(
+                    m_codec.writeRefusal(*m_refusal), m_refusal->message, CallEnd::Unreachable)) {
                 co_return Called::TryAnother;
             }
             auto told = *m_refusal;

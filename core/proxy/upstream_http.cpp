@@ -425,8 +425,8 @@ private:
         const Route& route = *m_parts.route;
         const auto host = route.url.hostHeader();
         std::string out = fmt::format("{} {}{}{} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n",
-            request.method, route.isRelayed() ? "http://" + host : std::string(),
-            route.url.path, request.path, host, request.body.size());
+            request.method, route.isRelayed() ? "http://" + host : std::string(), route.url.path,
+            request.path, host, request.body.size());
         if (route.isRelayed()) {
             out += proxyAuthLine(*route.hop);
         }
