@@ -147,9 +147,8 @@ MUTANTS = [
            "const bool providerMayGoOn = false;"),
     # --- the plan
     Mutant("margin-dropped", "input counted without its margin", "core/proxy/exchange_hold.cpp",
-           "return {count.tokens, m_margins->inputAtMost(model.id(), count, isPlain(count))};",
+           "return {count.tokens, m_margins->inputAtMost(model.id(), count, scriptOf(count))};",
            "return {count.tokens, count.tokens};"),
     Mutant("choices-not-multiplied", "n answers held as one", "core/routing/candidates.cpp",
-           "option.candidate.inputTokens, choices * ceiling,",
-           "option.candidate.inputTokens, ceiling,"),
+           "        choices * ceiling, *option.sheet,", "        ceiling, *option.sheet,"),
 ]
