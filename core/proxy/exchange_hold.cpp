@@ -73,6 +73,7 @@ void Exchange::makePlan()
     input.embedding = m_kind == CallKind::Embeddings;
     input.unseen = unseenInput();
     input.unfit = [this](const catalog::Model& model) { return whyUnfit(model); };
+    input.leavesOutHosted = [this](const catalog::Model& model) { return leavesOutHosted(model); };
     planAround(input);
     m_provider = m_config.catalog.provider(m_plan.provider);
     m_model = m_plan.model.empty() ? nullptr : m_config.catalog.model(m_plan.model);

@@ -98,6 +98,7 @@ private:
     [[nodiscard]] bool readBody();
     [[nodiscard]] bool rejectRequest(const Error& error);
     [[nodiscard]] routing::UnseenInput unseenInput() const;
+    [[nodiscard]] bool leavesOutHosted(const catalog::Model& model) const;
     [[nodiscard]] std::string whyUnfit(const catalog::Model& model) const;
     [[nodiscard]] Result<void> prepare();
     [[nodiscard]] Result<std::string> editedBody() const;

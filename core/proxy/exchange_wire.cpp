@@ -82,6 +82,18 @@ routing::UnseenInput Exchange::unseenInput() const
     return unseen;
 }
 
+/// Chat and Ollama have no tools that the provider runs: translating to them leaves those out.
+bool Exchange::leavesOutHosted(const catalog::Model& model) const
+{
+    const auto* provider = m_config.catalog.provider(model.provider);
+    if (provider == nullptr) {
+        return false;
+    }
+    const auto upstream = upstreamDialectOf(*provider, m_request.path.dialect);
+    return upstream != m_request.path.dialect
+        && (upstream == wire::Dialect::Chat || upstream == wire::Dialect::Ollama);
+}
+
 /// Why a model cannot be asked this at all, whatever it costs.
 std::string Exchange::whyUnfit(const catalog::Model& model) const
 {

@@ -122,21 +122,30 @@ std::string_view feeNameOf(std::string_view tool)
     return {};
 }
 
+/// The tools that this model's provider would run, in the client's words.
+const std::vector<std::string>& hostedTools(const Frame& frame, const catalog::Model& model)
+{
+    static const std::vector<std::string> none;
+    const bool left = frame.input.leavesOutHosted && frame.input.leavesOutHosted(model);
+    return left ? none : frame.input.unseen.hostedTools;
+}
+
 /// Tools that run at the provider and sound are billed beside the text (ledger.md, "The bound").
 bool extrasBounded(const Frame& frame, Option& option)
 {
     const UnseenInput& unseen = frame.input.unseen;
-    if ((unseen.hostedTools.empty() && !unseen.audioOut) || !isHard(frame, *option.model)) {
+    const auto& hosted = hostedTools(frame, *option.model);
+    if ((hosted.empty() && !unseen.audioOut) || !isHard(frame, *option.model)) {
         return true;
     }
-    if (!unseen.hostedTools.empty() && !unseen.hostedUsesMax) {
+    if (!hosted.empty() && !unseen.hostedUsesMax) {
         lose(option, Lost::NoTools,
             "The tools that the provider runs have no limit of uses in this request, and a hard "
             "pool applies. "
                 + unseen.limitRemedy);
         return false;
     }
-    for (const std::string& tool : unseen.hostedTools) {
+    for (const std::string& tool : hosted) {
         const auto name = feeNameOf(tool);
         if (name.empty() || (option.sheet != nullptr && !option.sheet->perTool.contains(name))) {
             lose(option, Lost::NoTools,
@@ -242,7 +251,7 @@ void addUnseen(const Frame& frame, Option& option)
     if (unseen.wholeContext) {
         input = std::max(input, context);
     }
-    if (!unseen.hostedTools.empty()) {
+    if (!hostedTools(frame, *option.model).empty()) {
         constexpr std::int64_t usesMost = 10'000;
         const std::int64_t uses
             = std::clamp<std::int64_t>(unseen.hostedUsesMax.value_or(1), 0, usesMost);
@@ -267,8 +276,10 @@ bool fitsContext(Option& option)
     return true;
 }
 
-catalog::BoundOptions boundOptions(const Frame& frame, const catalog::PriceSheet& sheet)
+catalog::BoundOptions boundOptions(const Frame& frame, const Option& option)
 {
+    const catalog::Model& model = *option.model;
+    const catalog::PriceSheet& sheet = *option.sheet;
     catalog::BoundOptions options;
     options.serviceTier = frame.input.serviceTier;
     options.audio = frame.input.facts->audio > 0 || frame.input.unseen.audioOut;
@@ -276,7 +287,7 @@ catalog::BoundOptions boundOptions(const Frame& frame, const catalog::PriceSheet
     options.imagesInMax = frame.input.facts->images;
     const std::int64_t uses
         = std::max<std::int64_t>(0, frame.input.unseen.hostedUsesMax.value_or(1));
-    for (const std::string& tool : frame.input.unseen.hostedTools) {
+    for (const std::string& tool : hostedTools(frame, model)) {
         const auto name = feeNameOf(tool);
         // Without a hard pool a fee may be unknown: then nothing bounds it.
         if (name == catalog::toolWebSearch && sheet.perTool.contains(name)) {
@@ -285,8 +296,6 @@ catalog::BoundOptions boundOptions(const Frame& frame, const catalog::PriceSheet
             options.toolCallsMax[std::string(name)] = uses;
         }
     }
-    options.images = frame.input.facts->images > 0;
-    options.imagesInMax = frame.input.facts->images;
     return options;
 }
 
@@ -298,7 +307,7 @@ std::optional<Money> boundAt(const Frame& frame, const Option& option, std::int6
         return std::nullopt;
     }
     const Result<Money> bound = catalog::boundOfRequest(option.candidate.inputTokens,
-        choices * ceiling, *option.sheet, boundOptions(frame, *option.sheet));
+        choices * ceiling, *option.sheet, boundOptions(frame, option));
     return bound ? std::optional<Money>(*bound) : std::nullopt;
 }
 
@@ -311,7 +320,7 @@ std::int64_t affordableCeiling(const Frame& frame, const Option& option, Money m
     }
     const std::int64_t input = option.candidate.inputTokens;
     const Result<catalog::BoundPrices> prices
-        = catalog::boundPrices(input, *option.sheet, boundOptions(frame, *option.sheet));
+        = catalog::boundPrices(input, *option.sheet, boundOptions(frame, option));
     if (!prices) {
         return cannotPay;
     }
@@ -476,7 +485,7 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     }
     addUnseen(frame, option);
     option.candidate.outputCeiling = option.wish;
-    const std::vector<std::string>& hosted = frame.input.unseen.hostedTools;
+    const auto& hosted = hostedTools(frame, model);
     const bool searches = std::any_of(hosted.begin(), hosted.end(),
         [](const std::string& tool) { return feeNameOf(tool) == catalog::toolWebSearch; });
     const bool searchUnpriced = option.sheet != nullptr && searches

@@ -59,6 +59,9 @@ struct PlanInput {
     UnseenInput unseen;
     /// Why a model's provider cannot be asked this at all; empty: it can. May be unset.
     std::function<std::string(const catalog::Model& model)> unfit;
+    /// True when the way to this model's provider leaves hosted tools out: then none is billed. May
+    /// be unset: they all arrive.
+    std::function<bool(const catalog::Model& model)> leavesOutHosted;
 };
 
 enum class Lost {

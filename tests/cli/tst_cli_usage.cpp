@@ -29,7 +29,7 @@ private Q_SLOTS:
             "pools set organisation-day --cap", "pools top-up organisation-day 5",
             "pools top-up organisation-day five --reason x", "pools freeze", "keys create",
             "keys revoke", "providers add --name x --dialect smoke --url http://127.0.0.1:1/v1",
-            "providers add --name x --dialect openai", "models add --provider sim --name x",
+            "providers add --dialect openai", "models add --provider sim --name x",
             "models add --provider sim --name x --tier 5 --input 1 --output 1",
             "models add --provider sim --name x --tier 1 --input -1 --output 1",
             "models add --provider sim --name x --tier 1 --input 1 --output 1 --effective tomorrow",

@@ -147,7 +147,11 @@ std::string dump(const Plan& plan)
 std::string fault(World& world, const Plan& plan)
 {
     const bool isAuto = world.input.askedModel.starts_with("auto");
-    if (plan.candidates.size() != world.catalog.models.size()) {
+    // Models that make embeddings are no candidates for an answer unless they are named.
+    const catalog::Model* asked = isAuto ? nullptr : world.catalog.model(world.input.askedModel);
+    const auto answers = std::count_if(world.catalog.models.begin(), world.catalog.models.end(),
+        [asked](const catalog::Model& model) { return !model.embedding || &model == asked; });
+    if (std::ssize(plan.candidates) != answers) {
         return "a candidate is missing";
     }
     int chosen = 0;

@@ -264,7 +264,7 @@ private Q_SLOTS:
         QCOMPARE(dearer.front().at("prices").as_array().size(), std::size_t{2});
         QCOMPARE(dearer.front().at("tier").as_int64(), 2);
         QCOMPARE(text(string(dearer.front(), "input_usd_per_million")), QByteArray("0.20"));
-        QCOMPARE(verb(*service, "models.list").size(), std::size_t{4});
+        QCOMPARE(verb(*service, "models.list").size(), std::size_t{5});
         const auto listed = verb(*service, "providers.list");
         QCOMPARE(listed.front().at("models").as_int64(), 4);
     }

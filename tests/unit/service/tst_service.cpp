@@ -230,7 +230,7 @@ private Q_SLOTS:
         QCOMPARE(config->revision, 1);
         QCOMPARE(config->providers.size(), std::size_t{1});
         QVERIFY(config->providers.front().simulated);
-        QCOMPARE(config->models.size(), std::size_t{3});
+        QCOMPARE(config->models.size(), std::size_t{4});
         QCOMPARE(config->pools.size(), std::size_t{1});
         QCOMPARE(text(config->pools.front().name), QByteArray("organisation-day"));
         QCOMPARE(config->pools.front().cap, Money::fromCents(2'500));
@@ -548,14 +548,14 @@ private Q_SLOTS:
         provider.name = "openai";
         provider.url = "https://api.openai.com/v1";
         QVERIFY(service->addProvider(std::move(provider), "test"));
-        std::size_t expected = 3;
+        std::size_t expected = 4;
         for (const auto& model : catalog::defaultBook().models) {
             expected += model.provider == "openai" ? 1 : 0;
         }
-        QVERIFY(expected > 3);
+        QVERIFY(expected > 4);
         QCOMPARE(service->config()->models.size(), expected);
         QVERIFY(service->removeProvider("openai", "test"));
-        QCOMPARE(service->config()->models.size(), std::size_t{3});
+        QCOMPARE(service->config()->models.size(), std::size_t{4});
     }
 
     // --- serving
