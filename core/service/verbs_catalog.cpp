@@ -5,6 +5,7 @@
 #include "core/catalog/price_book.h"
 #include "core/proxy/provider_health.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include <future>
@@ -345,8 +346,9 @@ Result<void> setProvider(const VerbCall& call)
         return name.error();
     }
     const auto config = call.service.config();
-    const auto* known = catalog::Catalog{config->providers, {}}.provider(*name);
-    catalog::Provider provider = known != nullptr ? *known : catalog::Provider();
+    const auto known = std::find_if(config->providers.begin(), config->providers.end(),
+        [&](const catalog::Provider& provider) { return provider.name == *name; });
+    catalog::Provider provider = known != config->providers.end() ? *known : catalog::Provider();
     provider.name = *name;
     if (auto done = readProviderFields(call.args, provider); !done) {
         return done;

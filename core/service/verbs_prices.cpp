@@ -66,9 +66,15 @@ Result<void> sendChange(const VerbCall& call, const catalog::ModelChange& change
 
 Result<void> sendDiff(const VerbCall& call, const catalog::ImportDiff& diff, bool applied)
 {
-    for (const auto& change : diff.changes) {
-        if (auto done = sendChange(call, change); !done) {
-            return done;
+    // What would change first: a list that knows few models leaves many as they are.
+    for (const bool unlisted : {false, true}) {
+        for (const auto& change : diff.changes) {
+            if ((change.kind == Kind::Unlisted) != unlisted) {
+                continue;
+            }
+            if (auto done = sendChange(call, change); !done) {
+                return done;
+            }
         }
     }
     if (flagArg(call.args, "skipped", false)) {

@@ -266,7 +266,7 @@ private Q_SLOTS:
         QCOMPARE(text(string(dearer.front(), "input_usd_per_million")), QByteArray("0.20"));
         QCOMPARE(verb(*service, "models.list").size(), std::size_t{5});
         const auto listed = verb(*service, "providers.list");
-        QCOMPARE(listed.front().at("models").as_int64(), 4);
+        QCOMPARE(listed.front().at("models").as_int64(), 5);
     }
 
     void policyVerbs()
