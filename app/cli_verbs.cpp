@@ -82,7 +82,7 @@ Result<void> takePriceList(boost::json::object& args)
     }
     const auto slash = list.rfind('/');
     args["origin"] = slash == std::string::npos ? list : list.substr(slash + 1);
-    args["text"] = std::move(*text);
+    args["text"] = *text;
     return {};
 }
 

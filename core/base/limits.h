@@ -78,8 +78,8 @@ inline constexpr std::size_t loopSessionsMax = 8'192;
 inline constexpr std::size_t loopRequestsPerSessionMax = 8;
 /// Stateful responses whose provider and size are remembered: some 20 MB.
 inline constexpr std::size_t responsePinsMax = 65'536;
-/// Uses of provider-run tools that a request without a limit of its own is given: each is bounded by
-/// a whole context, so that more would hold more money than most pools have.
+/// Uses of provider-run tools that a request without a limit of its own is given: each is bounded
+/// by a whole context, so that more would hold more money than most pools have.
 inline constexpr int hostedUsesDefault = 4;
 /// Upper end of what an operator may set.
 inline constexpr int loopRepeatsMax = 1'000;

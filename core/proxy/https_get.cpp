@@ -69,10 +69,11 @@ public:
 
     Result<std::string> run()
     {
-        asio::co_spawn(m_io, fetch(), [this](std::exception_ptr, Result<std::string> answer) {
-            m_answer = std::move(answer);
-            m_io.stop();
-        });
+        asio::co_spawn(
+            m_io, fetch(), [this](const std::exception_ptr&, Result<std::string> answer) {
+                m_answer = std::move(answer);
+                m_io.stop();
+            });
         m_io.run_for(std::chrono::milliseconds(m_options.timeoutMs));
         if (!m_answer) {
             return failed("it did not end in time");

@@ -130,6 +130,7 @@ boost::json::object listOf(boost::json::array entries, wire::Dialect dialect)
 std::string modelsJson(const catalog::Catalog& catalog, wire::Dialect dialect)
 {
     std::vector<Entry> entries;
+    entries.reserve(routingNames.size() + catalog.models.size());
     for (const auto name : routingNames) {
         entries.push_back(routingEntry(name));
     }
@@ -140,6 +141,7 @@ std::string modelsJson(const catalog::Catalog& catalog, wire::Dialect dialect)
     }
     if (dialect == wire::Dialect::Gemini) {
         std::vector<wire::GeminiModel> models;
+        models.reserve(entries.size());
         for (const auto& entry : entries) {
             models.push_back(geminiModel(entry));
         }

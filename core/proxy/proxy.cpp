@@ -9,9 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <sys/resource.h>
 #include <thread>
 
@@ -41,9 +39,10 @@ void raiseOpenFiles()
 {
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < limits::openFilesMax) {
+        const auto before = files.rlim_cur;
         files.rlim_cur = std::min<rlim_t>(files.rlim_max, limits::openFilesMax);
         if (::setrlimit(RLIMIT_NOFILE, &files) != 0) {
-            log::warning("The limit of open files stays as it is: {}", std::strerror(errno));
+            log::warning("The limit of open files stays at {}.", before);
         }
     }
 }

@@ -324,7 +324,7 @@ std::string proxyAuthLine(const ProxyHop& hop)
 const Environment& processEnvironment()
 {
     static const Environment environment = [](const char* name) {
-        const char* value = std::getenv(name);
+        const char* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe)
         return value == nullptr ? std::string() : std::string(value);
     };
     return environment;

@@ -99,11 +99,12 @@ const SecretSchema& schema()
 /// GLib would start a bus of its own where there is none.
 bool hasSessionBus()
 {
-    if (const char* address = std::getenv("DBUS_SESSION_BUS_ADDRESS");
-        address != nullptr && *address != '\0') {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here changes the environment
+    const char* address = std::getenv("DBUS_SESSION_BUS_ADDRESS");
+    if (address != nullptr && *address != '\0') {
         return true;
     }
-    const char* folder = std::getenv("XDG_RUNTIME_DIR");
+    const char* folder = std::getenv("XDG_RUNTIME_DIR"); // NOLINT(concurrency-mt-unsafe)
     return folder != nullptr && *folder != '\0'
         && ::access((std::string(folder) + "/bus").c_str(), F_OK) == 0;
 }
@@ -219,7 +220,7 @@ private:
 
 std::unique_ptr<Keychain> openSystemKeychain(const std::string& home)
 {
-    const char* wish = std::getenv("HEADGATE_KEYS");
+    const char* wish = std::getenv("HEADGATE_KEYS"); // NOLINT(concurrency-mt-unsafe)
     const bool fileOnly = wish != nullptr && std::string_view(wish) == "file";
     if (fileOnly || !hasSessionBus() || library() == nullptr) {
         return nullptr;

@@ -144,6 +144,7 @@ Result<void> Service::removeProvider(const std::string& name, const std::string&
         }
     }
     std::vector<std::shared_ptr<const Secret>> before;
+    before.reserve(names.size());
     for (const auto& secret : names) {
         before.push_back(m_impl->secrets->get(secret));
     }

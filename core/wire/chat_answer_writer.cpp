@@ -351,8 +351,8 @@ private:
         bool refused = false;
     };
 
-    void chunk(json::object delta, int choice, std::string& out, json::object more = {});
-    void send(json::object fields, std::string& out);
+    void chunk(json::object delta, int choice, std::string& out, const json::object& more = {});
+    void send(const json::object& fields, std::string& out);
     void role(int choice, std::string& out);
     void blockStart(const AnswerEvent& event, std::string& out);
     void delta(const AnswerEvent& event, std::string& out);
@@ -373,14 +373,15 @@ private:
     bool m_failed = false;
 };
 
-void ChatEventWriter::send(json::object fields, std::string& out)
+void ChatEventWriter::send(const json::object& fields, std::string& out)
 {
     out += "data: ";
     out += dom::write(fields);
     out += "\n\n";
 }
 
-void ChatEventWriter::chunk(json::object delta, int choice, std::string& out, json::object more)
+void ChatEventWriter::chunk(
+    json::object delta, int choice, std::string& out, const json::object& more)
 {
     json::object fields;
     fields["id"] = m_id;
@@ -393,11 +394,11 @@ void ChatEventWriter::chunk(json::object delta, int choice, std::string& out, js
     entry["delta"] = std::move(delta);
     entry["logprobs"] = nullptr;
     entry["finish_reason"] = nullptr;
-    for (auto& [key, value] : more) {
-        entry[key] = std::move(value);
+    for (const auto& [key, value] : more) {
+        entry[key] = value;
     }
     fields["choices"].emplace_array().push_back(std::move(entry));
-    send(std::move(fields), out);
+    send(fields, out);
 }
 
 /// Clients take the role from the first chunk of a choice and nowhere else.
@@ -515,7 +516,7 @@ void ChatEventWriter::textDelta(const AnswerEvent& event, const Block& block, st
         more["logprobs"] = logprobsJson(event.logprobs, refusal);
     }
     if (!delta.empty()) {
-        chunk(std::move(delta), event.choice, out, std::move(more));
+        chunk(std::move(delta), event.choice, out, more);
     }
 }
 
@@ -623,7 +624,7 @@ void ChatEventWriter::finish(const AnswerEvent& event, std::string& out)
     json::object more;
     more["finish_reason"]
         = finishReason(event.native, event.stop, choice.refused, m_functions && choice.tools > 0);
-    chunk({}, event.choice, out, std::move(more));
+    chunk({}, event.choice, out, more);
 }
 
 void ChatEventWriter::end(std::string& out)
@@ -637,7 +638,7 @@ void ChatEventWriter::end(std::string& out)
         dom::addMissing(fields, m_root);
         fields["choices"].emplace_array();
         fields["usage"] = usageJson(*m_usage);
-        send(std::move(fields), out);
+        send(fields, out);
     }
     out += "data: [DONE]\n\n";
 }

@@ -123,8 +123,6 @@ public:
     {
         switch (part.kind) {
         case Part::Kind::Text:
-            m_text += seamless(part.text);
-            break;
         case Part::Kind::Refusal:
             m_text += seamless(part.text);
             break;
