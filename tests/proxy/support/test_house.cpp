@@ -140,8 +140,8 @@ void TestHouse::addProvider(
     sheet.output = Price::fromPico(10'000'000);
     model.prices.push_back(sheet);
     changed.catalog.models.push_back(model);
-    changed.providerKeys[name] = {proxy::providerKey(
-        "", std::make_shared<const Secret>(std::string("sk-operator-secret")))};
+    changed.providerKeys[name] = {
+        proxy::providerKey("", std::make_shared<const Secret>(std::string("sk-operator-secret")))};
     reconfigure(std::move(changed));
 }
 
