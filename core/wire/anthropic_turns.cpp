@@ -30,11 +30,6 @@ bool mayStandInId(char c)
         || c == '-';
 }
 
-bool startsWith(std::string_view text, std::string_view with)
-{
-    return text.substr(0, with.size()) == with;
-}
-
 /// The API takes ids of ^[a-zA-Z0-9_-]+$ only; others get one that is as unique.
 class CallIds {
 public:
@@ -64,13 +59,13 @@ private:
 /// The kind of image by its first bytes, when the client did not say.
 std::string mimeOfImage(std::string_view base64)
 {
-    if (startsWith(base64, "/9j/")) {
+    if (base64.starts_with("/9j/")) {
         return "image/jpeg";
     }
-    if (startsWith(base64, "R0lG")) {
+    if (base64.starts_with("R0lG")) {
         return "image/gif";
     }
-    return startsWith(base64, "UklG") ? "image/webp" : "image/png";
+    return base64.starts_with("UklG") ? "image/webp" : "image/png";
 }
 
 std::optional<std::string> decoded(std::string_view base64)
@@ -100,7 +95,7 @@ void splitDataUrl(Part& part)
 {
     const std::size_t comma = part.url.find(',');
     const std::size_t semicolon = part.url.find(';');
-    if (!startsWith(part.url, "data:") || comma == std::string::npos || semicolon > comma) {
+    if (!part.url.starts_with("data:") || comma == std::string::npos || semicolon > comma) {
         return;
     }
     part.mime = part.url.substr(5, semicolon - 5);
@@ -298,7 +293,7 @@ private:
         Part copy = part;
         copy.native = {};
         splitDataUrl(copy);
-        const bool text = startsWith(copy.mime, "text/") || copy.mime == "application/json";
+        const bool text = copy.mime.starts_with("text/") || copy.mime == "application/json";
         if (text && copy.text.empty() && !copy.data.empty()) {
             std::optional<std::string> content = decoded(copy.data);
             if (!content) {
@@ -326,8 +321,8 @@ private:
             return cannot("The file " + part.fileId + " is kept by another provider.",
                 "Send its content, or name a model of that provider.");
         }
-        if (!part.url.empty() && !startsWith(part.url, "https://")
-            && !startsWith(part.url, "http://")) {
+        if (!part.url.empty() && !part.url.starts_with("https://")
+            && !part.url.starts_with("http://")) {
             return cannot("Anthropic cannot fetch " + part.url.substr(0, 60) + ".",
                 "Send an https URL or the content itself.");
         }
@@ -427,13 +422,6 @@ private:
 };
 
 } // namespace
-
-void addLoss(Losses& losses, std::string loss)
-{
-    if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
-        losses.push_back(std::move(loss));
-    }
-}
 
 Result<Turns> turnsOf(const Conversation& conversation, Losses& losses)
 {

@@ -18,15 +18,10 @@ namespace {
 constexpr std::array<std::string_view, 5> clientRun{
     "bash_", "text_editor_", "computer_", "memory_", "custom"};
 
-bool startsWith(std::string_view text, std::string_view with)
-{
-    return text.substr(0, with.size()) == with;
-}
-
 bool runsAtClient(std::string_view type)
 {
     return std::any_of(clientRun.begin(), clientRun.end(),
-        [type](std::string_view known) { return startsWith(type, known); });
+        [type](std::string_view known) { return type.starts_with(known); });
 }
 
 /// More uses than this bound nothing; it keeps the sum from overflowing.
@@ -46,7 +41,7 @@ void countHosted(const Conversation& conversation, RequestView& view)
         }
         ++view.hostedTools;
         view.hostedNames.push_back(tool.name);
-        view.webSearchTools += startsWith(tool.name, "web_search") ? 1 : 0;
+        view.webSearchTools += tool.name.starts_with("web_search") ? 1 : 0;
         const json::object* fields = tool.native.value.if_object();
         const auto most = fields != nullptr ? dom::wholeAt(*fields, "max_uses") : std::nullopt;
         limited = limited && most && *most >= 0;
@@ -100,7 +95,7 @@ std::string heldByFields(const json::object& extra)
     if (edits != nullptr) {
         for (const json::value& edit : *edits) {
             const json::object* fields = edit.if_object();
-            if (fields != nullptr && startsWith(dom::stringAt(*fields, "type"), "compact")) {
+            if (fields != nullptr && dom::stringAt(*fields, "type").starts_with("compact")) {
                 return "context_management";
             }
         }

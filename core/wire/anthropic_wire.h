@@ -7,6 +7,7 @@
 
 #include "core/wire/codec.h"
 #include "core/wire/json_dom.h"
+#include "core/wire/losses.h"
 
 #include <memory>
 #include <set>
@@ -74,7 +75,6 @@ struct Turns {
     bool toolLoopWithoutThinking = false;
 };
 [[nodiscard]] Result<Turns> turnsOf(const Conversation& conversation, Losses& losses);
-void addLoss(Losses& losses, std::string loss); ///< once each
 
 // --- anthropic_answer.cpp
 [[nodiscard]] Result<Answer> readAnswer(std::string_view body);

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/chat_parts.h"
 #include "core/wire/json_dom.h"
+#include "core/wire/losses.h"
 #include "core/wire/reasoning_table.h"
 
 #include <algorithm>
@@ -121,9 +122,7 @@ private:
 
 void RequestWriter::lose(std::string what)
 {
-    if (std::find(m_losses.begin(), m_losses.end(), what) == m_losses.end()) {
-        m_losses.push_back(std::move(what));
-    }
+    addLoss(m_losses, std::move(what));
 }
 
 void RequestWriter::refuse(std::string message, std::string remedy)

@@ -14,11 +14,6 @@ namespace json = boost::json;
 
 namespace {
 
-bool startsWith(std::string_view text, std::string_view prefix)
-{
-    return text.substr(0, prefix.size()) == prefix;
-}
-
 void setNative(Part& part, json::object rest)
 {
     if (!rest.empty()) {
@@ -28,10 +23,10 @@ void setNative(Part& part, json::object rest)
 
 Part::Kind mediaKind(std::string_view mime)
 {
-    if (startsWith(mime, "image/")) {
+    if (mime.starts_with("image/")) {
         return Part::Kind::Image;
     }
-    return startsWith(mime, "audio/") ? Part::Kind::Audio : Part::Kind::File;
+    return mime.starts_with("audio/") ? Part::Kind::Audio : Part::Kind::File;
 }
 
 /// Fields that say what a part is; a part with none or several of them is kept whole.
@@ -193,7 +188,7 @@ json::object textObject(std::string_view text)
 bool foreignFile(const Part& part)
 {
     return part.data.empty() && part.url.empty() && part.fileId.find("/files/") == std::string::npos
-        && !startsWith(part.fileId, "files/");
+        && !part.fileId.starts_with("files/");
 }
 
 json::value writeMedia(const Part& part, Losses& losses)
@@ -213,7 +208,7 @@ json::value writeMedia(const Part& part, Losses& losses)
 json::value writeCall(const Part& part)
 {
     json::object call;
-    if (!part.id.empty() && !startsWith(part.id, madeUpIdPrefix)) {
+    if (!part.id.empty() && !part.id.starts_with(madeUpIdPrefix)) {
         call["id"] = part.id;
     }
     call["name"] = part.name;
@@ -224,7 +219,7 @@ json::value writeCall(const Part& part)
 json::value writeResult(const Part& part, Losses& losses)
 {
     json::object result;
-    if (!part.id.empty() && !startsWith(part.id, madeUpIdPrefix)) {
+    if (!part.id.empty() && !part.id.starts_with(madeUpIdPrefix)) {
         result["id"] = part.id;
     }
     result["name"] = part.name;
@@ -367,14 +362,7 @@ int generationOf(std::string_view model)
 std::string plainModel(std::string_view name)
 {
     constexpr std::string_view prefix = "models/";
-    return std::string(startsWith(name, prefix) ? name.substr(prefix.size()) : name);
-}
-
-void addLoss(Losses& losses, std::string loss)
-{
-    if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
-        losses.push_back(std::move(loss));
-    }
+    return std::string(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
 }
 
 Part readPart(const json::object& object, CallIds& ids)

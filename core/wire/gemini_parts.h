@@ -10,6 +10,7 @@
 #include "core/wire/codec.h"
 #include "core/wire/json_dom.h"
 #include "core/wire/json_fields.h"
+#include "core/wire/losses.h"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -54,7 +55,6 @@ enum class Thoughts { Keep, Drop };
 [[nodiscard]] boost::json::object responseOf(const Part& result);
 /// The object that the arguments of a call are; free text becomes {"input": text}.
 [[nodiscard]] boost::json::object argumentsOf(const Part& call);
-void addLoss(Losses& losses, std::string loss);
 
 /// Google's OpenAPI subset (upper-case types, nullable) as JSON schema.
 [[nodiscard]] boost::json::value toJsonSchema(const boost::json::value& schema);

@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/losses.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace headgate::wire {
 
 const std::vector<LossClass>& lossClasses()
@@ -58,6 +61,13 @@ std::string_view lossClassOf(std::string_view sentence)
         }
     }
     return {};
+}
+
+void addLoss(Losses& losses, std::string loss)
+{
+    if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
+        losses.push_back(std::move(loss));
+    }
 }
 
 } // namespace headgate::wire

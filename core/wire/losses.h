@@ -6,6 +6,9 @@
 // lists the same names for people (a test compares them); every sentence that a writer reports must
 // belong to one of them. Pure.
 
+#include "core/wire/conversation.h"
+
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,5 +22,8 @@ struct LossClass {
 [[nodiscard]] const std::vector<LossClass>& lossClasses();
 /// The name of the class a sentence of a writer belongs to; empty: of none.
 [[nodiscard]] std::string_view lossClassOf(std::string_view sentence);
+
+/// Names a loss once, however often it happens.
+void addLoss(Losses& losses, std::string loss);
 
 } // namespace headgate::wire

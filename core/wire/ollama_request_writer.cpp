@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/json_dom.h"
 #include "core/wire/json_fields.h"
+#include "core/wire/losses.h"
 #include "core/wire/ollama_wire.h"
 
 #include <boost/json/serialize.hpp>
@@ -51,12 +52,7 @@ private:
     void writeThink();
     void writeOptions();
     void nameLosses();
-    void lose(std::string what)
-    {
-        if (std::find(m_losses.begin(), m_losses.end(), what) == m_losses.end()) {
-            m_losses.push_back(std::move(what));
-        }
-    }
+    void lose(std::string what) { addLoss(m_losses, std::move(what)); }
     const json::object* extra() const
     {
         const json::value* value = m_conversation.extra.of(Dialect::Ollama);
