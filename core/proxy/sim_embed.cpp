@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/proxy/sim_embed.h"
 
+#include "core/base/base64.h"
 #include "core/base/rng.h"
 #include "core/tokens/tokens.h"
 #include "core/wire/json_dom.h"
@@ -100,24 +101,6 @@ std::vector<float> vectorOf(std::string_view text, int dimensions)
     const double length = squares > 0 ? std::sqrt(squares) : 1.0;
     for (float& x : out) {
         x = static_cast<float>(static_cast<double>(x) / length);
-    }
-    return out;
-}
-
-std::string base64Of(std::string_view bytes)
-{
-    constexpr std::string_view digits
-        = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto left = std::min<std::size_t>(3, bytes.size() - i);
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = (group << 8U) | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += k <= left ? digits[(group >> (18U - 6U * k)) & 63U] : '=';
-        }
     }
     return out;
 }

@@ -2,11 +2,11 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/proxy/upstream_target.h"
 
+#include "core/base/base64.h"
 #include "core/proxy/http_parser.h"
 
 #include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -23,16 +23,6 @@ bool endsWithVersion(std::string_view path)
 {
     const auto last = path.substr(path.rfind('/') + 1);
     return last.size() >= 2 && last[0] == 'v' && last[1] >= '1' && last[1] <= '9';
-}
-
-std::string base64(std::string_view text)
-{
-    std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    const int size = EVP_EncodeBlock(
-        reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(text.size()));
-    out.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return out;
 }
 
 std::string_view trimmed(std::string_view text)
@@ -317,7 +307,7 @@ Result<std::optional<ProxyHop>> proxyFor(const catalog::Provider& provider, cons
 std::string proxyAuthLine(const ProxyHop& hop)
 {
     return hop.auth && !hop.auth->empty()
-        ? "proxy-authorization: Basic " + base64(hop.auth->reveal()) + "\r\n"
+        ? "proxy-authorization: Basic " + base64Of(hop.auth->reveal()) + "\r\n"
         : std::string();
 }
 

@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/anthropic_wire.h"
 
+#include "core/base/base64.h"
+#include "core/wire/data_url.h"
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -66,41 +69,6 @@ std::string mimeOfImage(std::string_view base64)
         return "image/gif";
     }
     return base64.starts_with("UklG") ? "image/webp" : "image/png";
-}
-
-std::optional<std::string> decoded(std::string_view base64)
-{
-    static constexpr std::string_view alphabet
-        = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    unsigned bits = 0;
-    int count = 0;
-    for (const char c : base64.substr(0, base64.find('='))) {
-        const std::size_t value = alphabet.find(c == '-' ? '+' : c == '_' ? '/' : c);
-        if (value == std::string_view::npos) {
-            return std::nullopt;
-        }
-        bits = ((bits << 6U) | static_cast<unsigned>(value)) & 0xFFFFU;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xFFU);
-        }
-    }
-    return out;
-}
-
-/// A data: URL taken apart.
-void splitDataUrl(Part& part)
-{
-    const std::size_t comma = part.url.find(',');
-    const std::size_t semicolon = part.url.find(';');
-    if (!part.url.starts_with("data:") || comma == std::string::npos || semicolon > comma) {
-        return;
-    }
-    part.mime = part.url.substr(5, semicolon - 5);
-    part.data = part.url.substr(comma + 1);
-    part.url.clear();
 }
 
 class TurnWriter {
@@ -275,7 +243,9 @@ private:
     {
         Part copy = part;
         copy.native = {};
-        splitDataUrl(copy);
+        if (takeDataUrl(copy, part.url)) {
+            copy.url.clear();
+        }
         if (copy.mime.empty() && !copy.data.empty()) {
             copy.mime = mimeOfImage(copy.data);
         }
@@ -292,10 +262,12 @@ private:
     {
         Part copy = part;
         copy.native = {};
-        splitDataUrl(copy);
+        if (takeDataUrl(copy, part.url)) {
+            copy.url.clear();
+        }
         const bool text = copy.mime.starts_with("text/") || copy.mime == "application/json";
         if (text && copy.text.empty() && !copy.data.empty()) {
-            std::optional<std::string> content = decoded(copy.data);
+            std::optional<std::string> content = fromBase64(copy.data);
             if (!content) {
                 return cannot("A file's data is not valid base64.", "Send it again.");
             }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/chat_parts.h"
+
+#include "core/wire/data_url.h"
 #include "core/wire/json_dom.h"
 
 #include <map>
@@ -652,23 +654,14 @@ void ChatEventWriter::fail(const Refusal& refusal, std::string& out)
 
 void setUrl(Part& part, std::string_view url)
 {
-    constexpr std::string_view marker = ";base64,";
-    const std::size_t at = url.starts_with("data:") ? url.find(marker) : std::string_view::npos;
-    if (at == std::string_view::npos) {
+    if (!takeDataUrl(part, url)) {
         part.url = url;
-        return;
     }
-    part.mime = url.substr(5, at - 5);
-    part.data = url.substr(at + marker.size());
 }
 
 std::string urlOf(const Part& part)
 {
-    if (part.data.empty()) {
-        return part.url;
-    }
-    return "data:" + (part.mime.empty() ? std::string("application/octet-stream") : part.mime)
-        + ";base64," + part.data;
+    return part.data.empty() ? part.url : dataUrl(part, "application/octet-stream");
 }
 
 bool usesFunctions(const Conversation* request)

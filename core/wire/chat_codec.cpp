@@ -5,6 +5,7 @@
 #include "core/wire/chat_parts.h"
 #include "core/wire/chat_request.h"
 #include "core/wire/json_dom.h"
+#include "core/wire/refusal_parts.h"
 
 namespace headgate::wire {
 
@@ -118,14 +119,14 @@ public:
             out = errorIn(*root);
         }
         if (out.message.empty()) {
-            out.message = body.substr(0, errorBytesShown);
+            out.message = cleanText(body.substr(0, errorBytesShown));
         }
         return out;
     }
     [[nodiscard]] std::string writeError(int status, const ErrorText& error) const override
     {
         json::object inner;
-        inner["message"] = error.message;
+        inner["message"] = cleanText(error.message);
         inner["type"] = error.type.empty() ? errorTypeFor(status) : error.type;
         inner["param"]
             = error.param.empty() ? json::value(nullptr) : json::value(json::string(error.param));

@@ -72,6 +72,7 @@ public:
     void finish(std::vector<AnswerEvent>& out) override;
     [[nodiscard]] bool done() const override { return m_done || (m_usage && m_finished); }
     [[nodiscard]] bool lastWasUsageOnly() const override { return m_usageOnly; }
+    [[nodiscard]] bool sawChoices() const { return m_hasChoices; }
 
 private:
     AnswerEvent& emit(Kind kind, std::int64_t choice, int block);
@@ -97,6 +98,7 @@ private:
     bool m_usage = false;
     bool m_finished = false; ///< some choice is
     bool m_usageOnly = false;
+    bool m_hasChoices = false;
     bool m_logprobsGiven = false; ///< of the delta being read
     bool m_refusalLogprobsGiven = false;
     bool m_done = false;
@@ -124,6 +126,7 @@ Result<void> ChatEventReader::read(
     if (!chunk.read(data, !m_started)) {
         return chunk.error();
     }
+    m_hasChoices = m_hasChoices || chunk.hasChoices;
     if (!m_started && !chunk.failed) {
         start(chunk);
     }
@@ -464,7 +467,12 @@ Result<Answer> readAnswer(std::string_view body)
     for (const AnswerEvent& event : events) {
         builder.add(event);
     }
-    return builder.take();
+    Answer answer = builder.take();
+    if (!reader.sawChoices() && !answer.usage && answer.error.empty()) {
+        return Error(ErrorCode::InvalidArgument,
+            "The answer has neither choices nor usage: it is no chat completion.");
+    }
+    return answer;
 }
 
 } // namespace headgate::wire::chat

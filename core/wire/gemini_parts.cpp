@@ -184,23 +184,27 @@ json::object textObject(std::string_view text)
     return json::object{{"text", std::string(text)}};
 }
 
-/// Names of files belong to the provider that keeps them.
+/// Names of files belong to the provider that keeps them, and what is no URL nobody can fetch.
 bool foreignFile(const Part& part)
 {
-    return part.data.empty() && part.url.empty() && part.fileId.find("/files/") == std::string::npos
-        && !part.fileId.starts_with("files/");
+    if (!part.data.empty()) {
+        return false;
+    }
+    return part.url.empty()
+        ? part.fileId.find("/files/") == std::string::npos && !part.fileId.starts_with("files/")
+        : part.url.find("://") == std::string::npos;
 }
 
 json::value writeMedia(const Part& part, Losses& losses)
 {
-    if (!part.data.empty() || !part.url.empty() || !foreignFile(part)) {
+    if (!foreignFile(part)) {
         return mediaOf(part);
     }
     if (!part.text.empty()) {
         return textObject(part.text); // a transcript or a plain document
     }
     addLoss(losses,
-        part.fileId.empty() ? "an image, audio or file without content"
+        part.fileId.empty() ? "an image, audio or file without content or a URL to fetch it from"
                             : "a file that only its own provider can read (file id)");
     return nullptr;
 }

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/responses_internal.h"
 
+#include "core/wire/data_url.h"
+
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
@@ -18,29 +20,6 @@ bool isText(std::string_view type)
 {
     return type == "input_text" || type == "output_text" || type == "text" || type == "summary_text"
         || type == "reasoning_text";
-}
-
-/// "data:image/png;base64,…" into mime and data; false when it is no such thing.
-bool splitDataUrl(std::string_view url, Part& part)
-{
-    constexpr std::string_view scheme = "data:";
-    constexpr std::string_view mark = ";base64,";
-    if (!url.starts_with(scheme)) {
-        return false;
-    }
-    const std::size_t at = url.find(mark);
-    if (at == std::string_view::npos) {
-        return false;
-    }
-    part.mime = url.substr(scheme.size(), at - scheme.size());
-    part.data = url.substr(at + mark.size());
-    return true;
-}
-
-std::string dataUrl(const Part& part, std::string_view mimeWhenNone)
-{
-    return "data:" + (part.mime.empty() ? std::string(mimeWhenNone) : part.mime) + ";base64,"
-        + part.data;
 }
 
 std::string audioFormat(const std::string& mime)
@@ -62,7 +41,7 @@ void readImage(const json::object& content, Part& part)
 {
     part.kind = Part::Kind::Image;
     const std::string url = stringAt(content, "image_url");
-    if (!splitDataUrl(url, part)) {
+    if (!takeDataUrl(part, url)) {
         part.url = url;
     }
     part.fileId = stringAt(content, "file_id");
@@ -74,7 +53,7 @@ void readFile(const json::object& content, Part& part)
 {
     part.kind = Part::Kind::File;
     const std::string data = stringAt(content, "file_data");
-    if (!splitDataUrl(data, part)) {
+    if (!takeDataUrl(part, data)) {
         part.data = data;
     }
     part.url = stringAt(content, "file_url");
@@ -196,7 +175,7 @@ json::value fileContent(const Part& part)
     }
     if (!part.data.empty()) {
         out["file_data"] = part.mime.empty() ? part.data : dataUrl(part, "application/pdf");
-        if (part.fileName.empty() && !part.native.present()) {
+        if (part.fileName.empty() && nativeOf(part.native) == nullptr) {
             out["filename"] = part.mime == "application/pdf" ? "document.pdf" : "document";
         }
     }

@@ -47,6 +47,7 @@ public:
 
 private:
     void writeInput();
+    [[nodiscard]] bool isHeld() const;
     void writeTurn(const Turn& turn);
     void writeMessage(const Turn& turn);
     void writeToolTurn(const Turn& turn);
@@ -177,16 +178,20 @@ void RequestWriter::writeTurn(const Turn& turn)
     writeMessage(turn);
 }
 
+/// The provider keeps what is asked: a request without input is whole.
+bool RequestWriter::isHeld() const
+{
+    const json::object* extra = nativeOf(m_from.extra);
+    return !m_from.previousResponseId.empty()
+        || (extra != nullptr && (extra->contains("prompt") || extra->contains("conversation")));
+}
+
 void RequestWriter::writeInput()
 {
-    if (m_from.turns.empty()) {
-        return;
-    }
-    const Turn& last = m_from.turns.back();
-    const json::object* own = nativeOf(last.native);
     for (const Turn& turn : m_from.turns) {
-        if (own != nullptr && own->contains("@input") && &turn == &last) {
-            m_out["input"] = last.parts.empty() ? std::string() : last.parts.front().text;
+        const json::object* own = nativeOf(turn.native);
+        if (own != nullptr && own->contains("@input") && &turn == &m_from.turns.back()) {
+            m_out["input"] = turn.parts.empty() ? std::string() : turn.parts.front().text;
             break;
         }
         writeTurn(turn);
@@ -194,9 +199,7 @@ void RequestWriter::writeInput()
     if (!m_instructions.empty()) {
         m_out["instructions"] = m_instructions;
     }
-    const json::object* extra = nativeOf(m_from.extra);
-    const bool empty = m_items.empty() && extra != nullptr && !extra->contains("input");
-    if (!m_out.contains("input") && !empty) {
+    if (!m_out.contains("input") && !(m_items.empty() && isHeld())) {
         m_out["input"] = std::move(m_items);
     }
 }

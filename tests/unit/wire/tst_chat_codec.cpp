@@ -102,6 +102,9 @@ void TestChatCodec::refusesWhatCannotBeSaid()
         QVERIFY(!chatCodec().readRequest(body, {}));
         QVERIFY(!chatCodec().readAnswer("[" + std::string(body)));
     }
+    const auto other = chatCodec().readAnswer(quoted("{'object':'chat.completion'}"));
+    QVERIFY(!other);
+    QVERIFY(contains(other.error().message, "neither choices nor usage"));
 }
 
 void TestChatCodec::roleComesFirst()
@@ -294,6 +297,7 @@ void TestChatCodec::errorBodies()
     QCOMPARE(message("{'error':'plain'}"), std::string("plain"));
     QCOMPARE(message("{'detail':'gone'}"), std::string("gone"));
     QCOMPARE(message("<html>"), std::string("<html>"));
+    QCOMPARE(message("not \x9a UTF-8"), std::string("not ? UTF-8"));
     QVERIFY(
         contains(chatCodec().writeError(429, {"slow", {}, {}, {}}), "'type':'rate_limit_error'"));
 }
