@@ -86,6 +86,10 @@ std::string shortLine(const boost::json::object& object)
         line += (line.empty() ? "" : ", ") + title(std::string(member.key())) + " "
             + plainText(value);
     }
+    // A sentence says it all; the fields beside it are for programs.
+    if (const auto* text = object.if_contains("text"); text != nullptr && text->is_string()) {
+        return plainText(*text);
+    }
     const std::string name = cell(object, "value");
     return name.empty() ? line : name + ": " + line;
 }

@@ -415,6 +415,7 @@ std::vector<HealthRow> ProviderHealth::rows() const
         row.latencyUs = entry.health.latencyUs;
         row.lastError = entry.health.lastError;
         row.lastErrorAtUs = entry.health.lastErrorAtUs;
+        row.words = whyOf(entry.health, row.state, nowUs);
         out.push_back(std::move(row));
     }
     return out;
@@ -424,6 +425,16 @@ void ProviderHealth::forget(const std::string& provider)
 {
     const std::scoped_lock lock(m_mutex);
     std::erase_if(m_entries, [&](const auto& item) { return std::get<0>(item.first) == provider; });
+    m_changes.fetch_add(1);
+}
+
+void ProviderHealth::forgetKey(const std::string& provider, const std::string& label)
+{
+    const std::scoped_lock lock(m_mutex);
+    std::erase_if(m_entries, [&](const auto& item) {
+        const auto& [name, kind, what] = item.first;
+        return name == provider && kind == Kind::Key && keyName(item.second.label) == label;
+    });
     m_changes.fetch_add(1);
 }
 

@@ -47,6 +47,7 @@ struct HealthRow {
     std::int64_t latencyUs = 0;
     std::string lastError;
     TimeUs lastErrorAtUs = 0;
+    std::string words; ///< "cools down until 14:05:10"; empty while healthy
 };
 
 class ProviderHealth {
@@ -92,6 +93,8 @@ public:
     [[nodiscard]] std::vector<HealthRow> rows() const;
     /// Forgets what is held against a provider: an operator says that it is well again.
     void forget(const std::string& provider);
+    /// What is held against one key ("key" is the first one): it was replaced or is gone.
+    void forgetKey(const std::string& provider, const std::string& label);
 
     /// Exhausted accounts, so that a restart remembers them. Grows with each change of them.
     [[nodiscard]] std::int64_t changes() const { return m_changes.load(); }

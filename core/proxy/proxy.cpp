@@ -158,6 +158,12 @@ ProviderHealth& Proxy::health()
     return *m_impl->shared.health;
 }
 
+std::vector<ProviderLoad> Proxy::loads() const
+{
+    const auto& upstream = m_impl->shared.upstream;
+    return upstream.slots().loads();
+}
+
 std::vector<std::pair<KeyId, TimeUs>> Proxy::keysLastUsed() const
 {
     return m_impl->shared.keysLastUsed();

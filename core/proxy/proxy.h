@@ -8,6 +8,7 @@
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
 #include "core/proxy/provider_health.h"
+#include "core/proxy/provider_load.h"
 #include "core/proxy/proxy_config.h"
 #include "core/proxy/sim_provider.h"
 #include "core/tokens/margins.h"
@@ -57,6 +58,8 @@ public:
     [[nodiscard]] std::vector<std::pair<KeyId, TimeUs>> keysLastUsed() const;
 
     [[nodiscard]] ProviderHealth& health();
+    /// Calls under way and in line, by provider.
+    [[nodiscard]] std::vector<ProviderLoad> loads() const;
 
     /// Stops accepting, waits up to `waitMs` for streams to end, then cancels the rest (their holds
     /// are settled or charged) and joins the threads. Idempotent.

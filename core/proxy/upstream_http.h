@@ -27,6 +27,7 @@ public:
     UpstreamShared(const UpstreamShared&) = delete;
     UpstreamShared& operator=(const UpstreamShared&) = delete;
     [[nodiscard]] UpstreamSlots& slots() { return m_slots; }
+    [[nodiscard]] const UpstreamSlots& slots() const { return m_slots; }
     struct Tls;
     [[nodiscard]] Tls& tls() { return *m_tls; }
 

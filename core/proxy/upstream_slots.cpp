@@ -55,6 +55,17 @@ std::size_t UpstreamSlots::waiting(const std::string& provider) const
     return it == m_lines.end() ? 0 : it->second.waiters.size();
 }
 
+std::vector<ProviderLoad> UpstreamSlots::loads() const
+{
+    const std::scoped_lock lock(m_mutex);
+    std::vector<ProviderLoad> out;
+    out.reserve(m_lines.size());
+    for (const auto& [provider, line] : m_lines) {
+        out.push_back({provider, line.used, static_cast<std::int64_t>(line.waiters.size())});
+    }
+    return out;
+}
+
 /// Hands free places to those in front. The mutex is held.
 void UpstreamSlots::serve(Line& line)
 {

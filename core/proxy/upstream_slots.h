@@ -5,6 +5,7 @@
 // The places at each provider, shared by all loops: who finds none waits in line, first come first
 // served, bounded in length and time. Thread-safe; a waiting coroutine belongs to its own loop.
 
+#include "core/proxy/provider_load.h"
 #include "core/proxy/sweeper.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace headgate::proxy {
 
@@ -35,6 +37,8 @@ public:
     boost::asio::awaitable<Wait> acquire(Wish wish, Sweeper& sweeper);
     void release(const std::string& provider);
     [[nodiscard]] std::size_t waiting(const std::string& provider) const;
+    /// Of every provider that was called since the start.
+    [[nodiscard]] std::vector<ProviderLoad> loads() const;
 
 private:
     struct Line {

@@ -652,6 +652,13 @@ std::vector<proxy::HealthRow> Service::providerHealth() const
     return m_impl->health.rows();
 }
 
+std::vector<ProviderStatus> Service::providerStatuses() const
+{
+    const auto proxy = m_impl->runningProxy();
+    return summedUp(*m_impl->current(), m_impl->health.rows(),
+        proxy ? proxy->loads() : std::vector<proxy::ProviderLoad>());
+}
+
 std::vector<tokens::Margin> Service::margins() const
 {
     return m_impl->margins.list();

@@ -19,6 +19,7 @@
 #include "core/service/config.h"
 #include "core/service/demo_traffic.h"
 #include "core/service/key_vault.h"
+#include "core/service/provider_status.h"
 #include "core/tokens/margins.h"
 
 #include <functional>
@@ -204,6 +205,8 @@ public:
     [[nodiscard]] std::vector<tokens::Margin> margins() const;
     /// How providers, their models and their keys do.
     [[nodiscard]] std::vector<proxy::HealthRow> providerHealth() const;
+    /// The same summed up by provider, in the order of the configuration.
+    [[nodiscard]] std::vector<ProviderStatus> providerStatuses() const;
 
     // --- commands; `actor` is "console" or "cli"
     [[nodiscard]] Result<void> setPaused(bool paused, const std::string& actor);

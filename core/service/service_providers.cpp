@@ -128,6 +128,8 @@ Result<void> Service::setProviderKey(const std::string& name, Secret key, const 
     if (!done) {
         static_cast<void>(before ? m_impl->secrets->put(secretName(name), *before)
                                  : m_impl->secrets->remove(secretName(name)));
+    } else {
+        m_impl->health.forgetKey(name, "key");
     }
     return done;
 }
@@ -280,7 +282,11 @@ Result<void> Service::removeProviderKey(
         }
         return fmt::format("Remove key {} of provider {}", label, name);
     });
-    return done ? m_impl->secrets->remove(secretName(name, label)) : done;
+    if (!done) {
+        return done;
+    }
+    m_impl->health.forgetKey(name, label);
+    return m_impl->secrets->remove(secretName(name, label));
 }
 
 Result<void> Service::setProxyAuth(const std::string& name, Secret auth, const std::string& actor)

@@ -18,12 +18,6 @@ namespace json = boost::json;
 
 namespace {
 
-/// Worse states are what people look for first.
-proxy::HealthState worse(proxy::HealthState a, proxy::HealthState b)
-{
-    return static_cast<int>(a) >= static_cast<int>(b) ? a : b;
-}
-
 json::object healthRow(const proxy::HealthRow& row)
 {
     json::object out{{"model", row.model}, {"key", row.key},
@@ -35,35 +29,27 @@ json::object healthRow(const proxy::HealthRow& row)
     return out;
 }
 
-/// The worst of the provider itself, its keys if all are set aside, and its models.
 void putHealth(json::object& row, const std::string& name, const VerbCall& call)
 {
-    json::array details;
-    auto state = proxy::HealthState::Healthy;
-    TimeUs untilUs = 0;
-    bool someKeyIsFine = false;
-    for (const auto& one : call.service.providerHealth()) {
-        if (one.provider != name) {
+    for (const auto& status : call.service.providerStatuses()) {
+        if (status.provider != name) {
             continue;
         }
-        details.push_back(healthRow(one));
-        someKeyIsFine
-            = someKeyIsFine || (!one.key.empty() && one.state == proxy::HealthState::Healthy);
-        if (one.model.empty() && worse(one.state, state) == one.state
-            && one.state != proxy::HealthState::Healthy) {
-            state = one.state;
-            untilUs = one.untilUs;
+        json::array details;
+        for (const auto& one : status.rows) {
+            details.push_back(healthRow(one));
         }
+        row["health"] = proxy::healthStateName(status.state);
+        putTime(row, "health_until", status.untilUs);
+        row["health_text"] = status.words;
+        row["in_flight"] = status.inFlight;
+        row["waiting"] = status.waiting;
+        row["answers"] = status.answers;
+        row["errors"] = status.errors;
+        row["last_error"] = status.lastError;
+        putTime(row, "last_error_at", status.lastErrorAtUs);
+        row["health_details"] = std::move(details);
     }
-    const bool keysOnly
-        = state == proxy::HealthState::KeyRefused || state == proxy::HealthState::Exhausted;
-    if (keysOnly && someKeyIsFine) {
-        state = proxy::HealthState::Healthy;
-        untilUs = 0;
-    }
-    row["health"] = proxy::healthStateName(state);
-    putTime(row, "health_until", untilUs);
-    row["health_details"] = std::move(details);
 }
 
 json::object providerRow(

@@ -16,6 +16,21 @@ namespace json = boost::json;
 
 namespace {
 
+/// One line for each provider of which something is not used now.
+json::array unwellProviders(const VerbCall& call)
+{
+    json::array out;
+    for (const auto& one : call.service.providerStatuses()) {
+        if (one.enabled && one.isUnwell()) {
+            json::object row{{"name", one.provider}, {"state", proxy::healthStateName(one.state)}};
+            putTime(row, "until", one.untilUs);
+            row["text"] = one.provider + ": " + one.words;
+            out.push_back(std::move(row));
+        }
+    }
+    return out;
+}
+
 Result<void> showStatus(const VerbCall& call)
 {
     const Status status = call.service.status();
@@ -31,6 +46,7 @@ Result<void> showStatus(const VerbCall& call)
         row["cap_today_usd"] = nullptr;
     }
     putTime(row, "started_at", status.startedAtUs);
+    row["unwell_providers"] = unwellProviders(call);
     return send(call, row);
 }
 

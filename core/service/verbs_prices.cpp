@@ -135,6 +135,20 @@ Result<void> importModels(const VerbCall& call)
     return sendDiff(call, *applied, true);
 }
 
+/// Requests by billed ÷ estimated: [{"below": "0.7", "requests": 0}, …], the last without an end.
+json::array distributionOf(const tokens::ScriptError& script)
+{
+    json::array out;
+    for (std::size_t i = 0; i < script.bars.size(); ++i) {
+        json::object bar{{"below", nullptr}, {"requests", script.bars[i]}};
+        if (i < tokens::errorEdgesPermille.size()) {
+            bar["below"] = tokens::marginText(tokens::errorEdgesPermille[i]);
+        }
+        out.push_back(std::move(bar));
+    }
+    return out;
+}
+
 /// One row for each model and writing: how far estimates were off, and what is held for it.
 Result<void> modelEstimates(const VerbCall& call)
 {
@@ -152,6 +166,7 @@ Result<void> modelEstimates(const VerbCall& call)
                 {"worst", tokens::marginText(script.worstPermille)},
                 {"margin", tokens::marginText(script.marginPermille)},
                 {"extra_tokens", margin.extraTokens}, {"learned", margin.learned}};
+            row["distribution"] = distributionOf(script);
             if (auto done = send(call, row); !done) {
                 return done;
             }

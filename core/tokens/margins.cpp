@@ -207,6 +207,11 @@ ScriptError Margins::Errors::told(ScriptGroup script) const
     out.medianPermille = sorted[sorted.size() / 2];
     out.p95Permille = sorted[std::min(sorted.size() - 1, sorted.size() * 95 / 100)];
     out.worstPermille = sorted.back();
+    for (const std::int32_t ratio : sorted) {
+        const auto* bar
+            = std::upper_bound(errorEdgesPermille.begin(), errorEdgesPermille.end(), ratio);
+        ++out.bars[static_cast<std::size_t>(bar - errorEdgesPermille.begin())];
+    }
     return out;
 }
 

@@ -38,6 +38,12 @@ struct MarginObservation {
     std::int64_t actual = 0; ///< billed, cached tokens included
 };
 
+/// Upper ends (exclusive) of the bars of a distribution of billed ÷ estimated, in permille; what is
+/// above the last is in a bar of its own. Narrow around 1, where estimates should be.
+inline constexpr std::array<std::int32_t, 10> errorEdgesPermille{
+    700, 850, 950, 990, 1'011, 1'051, 1'151, 1'301, 1'501, 2'001};
+inline constexpr std::size_t errorBarCount = errorEdgesPermille.size() + 1;
+
 /// How far off the estimates of one writing were: billed ÷ estimated, of the last requests.
 struct ScriptError {
     ScriptGroup script = ScriptGroup::Plain;
@@ -47,6 +53,7 @@ struct ScriptError {
     std::int64_t p95Permille = 0;
     std::int64_t worstPermille = 0;
     std::int64_t marginPermille = 0; ///< in force for long texts of it
+    std::array<std::int64_t, errorBarCount> bars{}; ///< requests by errorEdgesPermille
 };
 
 /// Where a model's margin stands, for people.

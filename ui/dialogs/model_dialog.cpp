@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "core/catalog/price_book.h"
+#include "ui/dialogs/fallback_editor.h"
 #include "ui/models/cells.h"
 
 #include <QCheckBox>
@@ -63,23 +64,51 @@ ModelDialog::ModelDialog(Context& context, QWidget* parent)
     : CommandDialog(tr("Add a model"), tr("Add model"), parent),
       m_context(context)
 {
+    build();
+    m_name->setFocus();
+}
+
+ModelDialog::ModelDialog(Context& context, const catalog::Model& model, QWidget* parent)
+    : CommandDialog(tr("Edit %1").arg(safeText(model.id())), tr("Save"), parent),
+      m_context(context),
+      m_edited(model)
+{
+    build();
+    fill(model);
+    m_tier->setFocus();
+}
+
+void ModelDialog::build()
+{
     setObjectName(QStringLiteral("modelDialog"));
+    setMinimumWidth(560);
     auto edit = [this](const char* name) {
         auto* line = new QLineEdit(this);
         line->setObjectName(QString::fromLatin1(name));
+        line->setMinimumHeight(Theme::controlHeight);
         connect(line, &QLineEdit::textChanged, this, &ModelDialog::validate);
         return line;
     };
+    // Short fields share a line, so that the whole fits a small screen.
+    auto together = [this](const std::vector<std::pair<QString, QWidget*>>& fields) {
+        auto* row = new QHBoxLayout;
+        row->setSpacing(Theme::space3);
+        std::vector<FormField*> made;
+        for (const auto& [label, field] : fields) {
+            field->setAccessibleName(label);
+            made.push_back(new FormField(label, field, this));
+            row->addWidget(made.back(), 1, Qt::AlignTop);
+        }
+        body()->addLayout(row);
+        return made;
+    };
     m_provider = new QComboBox(this);
     m_provider->setObjectName(QStringLiteral("modelProvider"));
+    m_provider->setMinimumHeight(Theme::controlHeight);
     for (const auto& provider : m_context.service().config()->providers) {
-        if (!provider.simulated) {
+        if (!provider.simulated || m_edited) {
             m_provider->addItem(toQt(provider.name));
         }
-    }
-    auto* providerField = addField(tr("Provider"), m_provider);
-    if (m_provider->count() == 0) {
-        providerField->setHint(tr("Add a provider first; the simulated one has its own models."));
     }
     m_name = edit("modelName");
     m_name->setMaxLength(int(limits::nameBytesMax));
@@ -88,24 +117,78 @@ ModelDialog::ModelDialog(Context& context, QWidget* parent)
     m_maxOutput = edit("modelMaxOutput");
     m_input = edit("modelInput");
     m_output = edit("modelOutput");
-    m_nameField = addField(tr("Name, as the provider calls it"), m_name);
+    const auto who
+        = together({{tr("Provider"), m_provider}, {tr("Name, as the provider calls it"), m_name}});
+    m_nameField = who[1];
+    if (m_provider->count() == 0) {
+        who[0]->setHint(tr("Add a provider first; the simulated one has its own models."));
+    }
     m_tier->setObjectName(QStringLiteral("modelTier"));
     m_tier->setRange(1, 4);
     m_tier->setMinimumHeight(Theme::controlHeight);
-    addField(tr("Tier (1 cheapest … 4 strongest)"), m_tier);
-    m_contextField = addField(tr("Context in tokens"), m_contextTokens);
-    m_maxOutputField = addField(tr("Most output tokens"), m_maxOutput);
-    m_inputField = addField(tr("Input price, dollars for a million tokens"), m_input);
-    m_outputField = addField(tr("Output price, dollars for a million tokens"), m_output);
+    const auto size = together({{tr("Tier, 4 is the strongest"), m_tier},
+        {tr("Context in tokens"), m_contextTokens}, {tr("Most output tokens"), m_maxOutput}});
+    m_contextField = size[1];
+    m_maxOutputField = size[2];
+    const auto prices = together({{tr("Input, dollars for a million tokens"), m_input},
+        {tr("Output, dollars for a million tokens"), m_output}});
+    m_inputField = prices[0];
+    m_outputField = prices[1];
     m_tools = new QCheckBox(tr("Takes tools"), this);
+    m_tools->setObjectName(QStringLiteral("modelTools"));
     m_tools->setChecked(true);
     m_images = new QCheckBox(tr("Takes images"), this);
-    body()->addWidget(m_tools);
-    body()->addWidget(m_images);
+    m_images->setObjectName(QStringLiteral("modelImages"));
+    auto* can = new QHBoxLayout;
+    can->setSpacing(Theme::space4);
+    can->addWidget(m_tools);
+    can->addWidget(m_images);
+    can->addStretch(1);
+    body()->addLayout(can);
+    m_fallbacks = new FallbackEditor(this);
+    addField(tr("Models that stand in when it takes nothing, in this order"), m_fallbacks);
     connect(m_provider, &QComboBox::currentIndexChanged, this, &ModelDialog::validate);
     connect(m_name, &QLineEdit::editingFinished, this, &ModelDialog::fillFromBook);
+    connect(m_name, &QLineEdit::editingFinished, this, &ModelDialog::offerFallbacks);
+    offerFallbacks();
     validate();
-    m_name->setFocus();
+}
+
+void ModelDialog::fill(const catalog::Model& model)
+{
+    m_provider->setCurrentText(toQt(model.provider));
+    m_provider->setEnabled(false);
+    m_name->setText(toQt(model.name));
+    m_name->setEnabled(false);
+    m_tier->setValue(model.tier);
+    const auto count
+        = [](std::int64_t tokens) { return tokens == 0 ? QString() : QString::number(tokens); };
+    m_contextTokens->setText(count(model.contextTokens));
+    m_maxOutput->setText(count(model.maxOutputTokens));
+    m_inputField->hide(); // prices are edited in the table, with their dates
+    m_outputField->hide();
+    m_tools->setChecked(model.can.tools);
+    m_images->setChecked(model.can.images);
+    QStringList chain;
+    for (const auto& id : model.fallbacks) {
+        chain << toQt(id);
+    }
+    m_fallbacks->setChain(chain);
+    offerFallbacks();
+    validate();
+}
+
+void ModelDialog::offerFallbacks()
+{
+    const auto own = fromQt(m_provider->currentText()) + "/" + fromQt(m_name->text().trimmed());
+    QStringList ids;
+    for (const auto& model : m_context.service().config()->models) {
+        const bool embedding = m_edited && m_edited->embedding;
+        if (model.id() != own && model.embedding == embedding) {
+            ids << toQt(model.id());
+        }
+    }
+    m_fallbacks->setChoices(ids);
 }
 
 void ModelDialog::fillFromBook()
@@ -130,9 +213,9 @@ void ModelDialog::validate()
     const auto name = fromQt(m_name->text().trimmed());
     QString nameProblem;
     for (const auto& model : m_context.service().config()->models) {
-        if (!name.empty() && model.name == name
+        if (!m_edited && !name.empty() && model.name == name
             && model.provider == fromQt(m_provider->currentText())) {
-            nameProblem = tr("This model is in the catalogue already; edit it in the table.");
+            nameProblem = tr("This model is in the catalog already; edit it there.");
         }
     }
     m_nameField->setProblem(nameProblem);
@@ -148,6 +231,10 @@ void ModelDialog::validate()
     const bool half = m_input->text().trimmed().isEmpty() != m_output->text().trimmed().isEmpty();
     const bool unpriced
         = m_input->text().trimmed().isEmpty() && m_output->text().trimmed().isEmpty();
+    if (m_edited) {
+        setAcceptable(contextOk && outputOk);
+        return;
+    }
     m_outputField->setHint(half ? tr("Give both prices.")
             : unpriced          ? tr("Without prices the model is refused under every hard pool.")
                                 : QString());
@@ -158,10 +245,12 @@ void ModelDialog::validate()
 
 catalog::Model ModelDialog::value() const
 {
-    catalog::Model model;
+    catalog::Model model = m_edited.value_or(catalog::Model());
     model.provider = fromQt(m_provider->currentText());
     model.name = fromQt(m_name->text().trimmed());
-    if (const auto* known = catalog::defaultBook().find(model.provider, model.name)) {
+    if (m_edited) {
+        model.prices.clear(); // those that are known stay
+    } else if (const auto* known = catalog::defaultBook().find(model.provider, model.name)) {
         const auto name = model.name;
         model = *known; // tokenizer, capabilities and the other price classes
         model.name = name;
@@ -172,6 +261,13 @@ catalog::Model ModelDialog::value() const
     model.maxOutputTokens = tokenCount(m_maxOutput->text()).value_or(0);
     model.can.tools = m_tools->isChecked();
     model.can.images = m_images->isChecked();
+    model.fallbacks.clear();
+    for (const auto& id : m_fallbacks->chain()) {
+        model.fallbacks.push_back(fromQt(id));
+    }
+    if (m_edited) {
+        return model;
+    }
     const auto* sheet = model.priceAt(nowUs);
     const auto input = priceOf(m_input);
     const auto output = priceOf(m_output);
@@ -192,8 +288,7 @@ void ModelDialog::submit()
 {
     const auto model = value();
     auto& service = m_context.service();
-    m_context.runUndoable(
-        tr("Add model %1").arg(safeText(model.id())),
+    m_context.runUndoable((m_edited ? tr("Edit %1") : tr("Add model %1")).arg(safeText(model.id())),
         [&service, model] { return service.putModel(model, "console"); },
         [self = QPointer(this)](
             const Result<void>& result) { return self ? self->commandDone(result) : false; });

@@ -2,10 +2,13 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// Adding a model of a provider with its tier, context and prices. GUI thread only.
+// Adding a model of a provider with its tier, context, prices and the models that stand in for it,
+// or changing all of that but its name and prices (those are edited in the table). GUI thread only.
 
 #include "ui/context.h"
 #include "ui/dialogs/command_dialog.h"
+
+#include <optional>
 
 class QCheckBox;
 class QComboBox;
@@ -14,20 +17,28 @@ class QSpinBox;
 
 namespace headgate::ui {
 
+class FallbackEditor;
+
 class ModelDialog final : public CommandDialog {
     Q_OBJECT
 public:
     explicit ModelDialog(Context& context, QWidget* parent = nullptr);
+    /// Edits a model that is there.
+    ModelDialog(Context& context, const catalog::Model& model, QWidget* parent = nullptr);
 
 protected:
     void submit() override;
 
 private:
     void validate();
+    void build();
+    void fill(const catalog::Model& model);
+    void offerFallbacks();
     void fillFromBook();
     [[nodiscard]] catalog::Model value() const;
 
     Context& m_context;
+    std::optional<catalog::Model> m_edited;
     QComboBox* m_provider = nullptr;
     QLineEdit* m_name = nullptr;
     QSpinBox* m_tier = nullptr;
@@ -37,6 +48,7 @@ private:
     QLineEdit* m_output = nullptr;
     QCheckBox* m_tools = nullptr;
     QCheckBox* m_images = nullptr;
+    FallbackEditor* m_fallbacks = nullptr;
     FormField* m_nameField = nullptr;
     FormField* m_contextField = nullptr;
     FormField* m_maxOutputField = nullptr;

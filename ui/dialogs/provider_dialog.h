@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #pragma once
 
-// Adding a provider and changing its key. The key goes straight to the service's secret store and
-// is never shown again. GUI thread only.
+// Adding a provider, from a preset or by protocol and address, and giving it keys. The key goes
+// straight to the service's secret store and is never shown again. GUI thread only.
 
 #include "ui/context.h"
 #include "ui/dialogs/command_dialog.h"
@@ -26,25 +26,32 @@ protected:
     void submit() override;
 
 private:
-    void choosePreset(int index);
+    void fillPresets();
+    void choosePreset();
     void validate();
+    [[nodiscard]] const catalog::Provider& chosen() const;
+    [[nodiscard]] catalog::Provider value() const;
 
     Context& m_context;
+    /// One for each choice; those without an address are a protocol only.
     std::vector<catalog::Provider> m_presets;
     QComboBox* m_preset = nullptr;
     QLineEdit* m_name = nullptr;
     QLineEdit* m_url = nullptr;
     QLineEdit* m_key = nullptr;
     QCheckBox* m_bookModels = nullptr;
+    QCheckBox* m_responses = nullptr;
     FormField* m_nameField = nullptr;
     FormField* m_urlField = nullptr;
     FormField* m_keyField = nullptr;
 };
 
+/// Sets the first key, or adds another one beside it.
 class ProviderKeyDialog final : public CommandDialog {
     Q_OBJECT
 public:
-    ProviderKeyDialog(Context& context, const std::string& provider, QWidget* parent = nullptr);
+    ProviderKeyDialog(
+        Context& context, const std::string& provider, bool another, QWidget* parent = nullptr);
 
 protected:
     void submit() override;
@@ -52,6 +59,8 @@ protected:
 private:
     Context& m_context;
     std::string m_provider;
+    bool m_another = false;
+    QLineEdit* m_label = nullptr;
     QLineEdit* m_key = nullptr;
 };
 

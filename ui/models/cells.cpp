@@ -74,6 +74,12 @@ QString priceText(Price price)
     return QStringLiteral("$") + toQt(price.toPerMillion());
 }
 
+QString percentOfPermille(qint64 permille)
+{
+    const auto whole = QString::number(permille / 10);
+    return permille % 10 == 0 ? whole : whole + QLatin1Char('.') + QString::number(permille % 10);
+}
+
 Cell priceCell(const std::optional<Price>& price)
 {
     Cell cell;

@@ -30,6 +30,7 @@ namespace headgate::ui {
 /// A dollar-per-million price; absent: "–".
 [[nodiscard]] Cell priceCell(const std::optional<Price>& price);
 [[nodiscard]] QString priceText(Price price); ///< "$0.15"
+[[nodiscard]] QString percentOfPermille(qint64 permille); ///< 125 is "12.5"
 
 /// What a service calls on another thread, wrapped so that `work` runs on the GUI thread and only
 /// while `owner` lives. Must be called on the GUI thread; the result may be called on any.

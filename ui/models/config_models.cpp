@@ -16,64 +16,6 @@ namespace {
 /// Prices that an operator sets carry this source.
 constexpr const char* operatorSource = "operator";
 
-QString dialectWords(const catalog::Provider& provider)
-{
-    if (provider.simulated) {
-        return ProviderModel::tr("Simulated");
-    }
-    switch (provider.dialect) {
-    case catalog::Dialect::OpenAi:
-        return ProviderModel::tr("OpenAI-compatible");
-    case catalog::Dialect::Anthropic:
-        return QStringLiteral("Anthropic");
-    case catalog::Dialect::Gemini:
-        return QStringLiteral("Gemini");
-    case catalog::Dialect::Ollama:
-        return QStringLiteral("Ollama");
-    }
-    return {};
-}
-
-SnapshotRow providerRow(
-    const catalog::Provider& provider, const service::Config& config, const QString& test)
-{
-    SnapshotRow row;
-    row.id = toQt(provider.name);
-    row.cells.resize(ProviderModel::Columns);
-    auto at = [&](int column) -> Cell& { return row.cells[std::size_t(column)]; };
-    at(ProviderModel::Name) = safeCell(provider.name);
-    at(ProviderModel::Kind) = textCell(dialectWords(provider));
-    at(ProviderModel::Url) = provider.simulated ? textCell(ProviderModel::tr("inside Headgate"))
-                                                : safeCell(provider.baseUrl);
-    at(ProviderModel::Url).muted = provider.simulated;
-    auto& key = at(ProviderModel::KeyColumn);
-    if (provider.simulated) {
-        key = textCell(ProviderModel::tr("none needed"));
-        key.muted = true;
-    } else if (provider.hasKey) {
-        key = textCell(
-            provider.keyHint.empty() ? ProviderModel::tr("set") : safeText(provider.keyHint));
-    } else {
-        key = chipCell(ProviderModel::tr("No key"), Chip::Tone::Warning,
-            ProviderModel::tr("Local servers need none; hosted ones refuse without it."));
-    }
-    const auto models = std::count_if(config.models.begin(), config.models.end(),
-        [&](const auto& model) { return model.provider == provider.name; });
-    at(ProviderModel::Models) = countCell(models);
-    at(ProviderModel::State) = provider.enabled
-        ? chipCell(ProviderModel::tr("Enabled"), Chip::Tone::Ok)
-        : chipCell(ProviderModel::tr("Disabled"), Chip::Tone::Neutral,
-            ProviderModel::tr("Gets no requests."));
-    if (test.startsWith(QLatin1Char('!'))) {
-        at(ProviderModel::Test)
-            = chipCell(ProviderModel::tr("Problem"), Chip::Tone::Danger, test.mid(1));
-    } else {
-        at(ProviderModel::Test) = textCell(test.isEmpty() ? QStringLiteral("–") : test, test);
-        at(ProviderModel::Test).muted = test.isEmpty();
-    }
-    return row;
-}
-
 Cell editablePrice(const std::optional<Price>& price)
 {
     auto cell = priceCell(price);
@@ -163,6 +105,23 @@ Cell marginCell(const tokens::Margin& margin)
     return cell;
 }
 
+QString chainWords(const catalog::Model& model)
+{
+    QStringList names;
+    for (const auto& id : model.fallbacks) {
+        names << safeText(id);
+    }
+    return names.isEmpty() ? QStringLiteral("–") : names.join(QStringLiteral(" → "));
+}
+
+QString chainTooltip(const catalog::Model& model)
+{
+    return model.fallbacks.empty()
+        ? CatalogModel::tr("No model stands in. “Edit…” names some.")
+        : CatalogModel::tr("When %1 takes nothing: %2. Every attempt has a hold of its own.")
+              .arg(safeText(model.id()), chainWords(model));
+}
+
 SnapshotRow modelRow(const catalog::Model& model, TimeUs nowUs)
 {
     SnapshotRow row;
@@ -188,6 +147,9 @@ SnapshotRow modelRow(const catalog::Model& model, TimeUs nowUs)
         context.muted = true;
     }
     fillPrices(row, model, nowUs);
+    auto& fallbacks = at(CatalogModel::Fallbacks);
+    fallbacks = textCell(chainWords(model), chainTooltip(model));
+    fallbacks.muted = model.fallbacks.empty();
     auto& enabled = at(CatalogModel::Enabled);
     enabled.checkable = true;
     enabled.checked = model.enabled;
@@ -243,25 +205,6 @@ SnapshotRow keyRow(const service::KeyRecord& key, TimeUs lastUsedUs, TimeUs nowU
 
 } // namespace
 
-ProviderModel::ProviderModel(QObject* parent)
-    : SnapshotModel({{tr("Provider")}, {tr("Kind")}, {tr("Address")}, {tr("Key")},
-                        {tr("Models"), {}, true}, {tr("State")}, {tr("Last test")}},
-        parent)
-{
-}
-
-void ProviderModel::setConfig(
-    const service::Config& config, const std::map<std::string, QString>& tests)
-{
-    std::vector<SnapshotRow> rows;
-    for (const auto& provider : config.providers) {
-        const auto test = tests.find(provider.name);
-        rows.push_back(
-            providerRow(provider, config, test == tests.end() ? QString() : test->second));
-    }
-    setRows(std::move(rows));
-}
-
 CatalogModel::CatalogModel(QObject* parent)
     : SnapshotModel(
         {{tr("Model")}, {tr("Provider")}, {tr("Tier"), tr("1 cheapest … 4 strongest"), true},
@@ -273,6 +216,7 @@ CatalogModel::CatalogModel(QObject* parent)
             {tr("Source")}, {tr("Age")},
             {tr("Margin"), tr("How far above its estimate the input is held; learned per model"),
                 true},
+            {tr("Fallbacks"), tr("Models that stand in, in the order of their turn")},
             {tr("Enabled")}},
         parent)
 {

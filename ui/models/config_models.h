@@ -8,7 +8,7 @@
 #include "ui/models/snapshot_model.h"
 
 // After Qt: moc stumbles over the standard library when it meets it first.
-#include "core/service/config.h"
+#include "core/service/provider_status.h"
 #include "core/tokens/margins.h"
 
 #include <map>
@@ -18,11 +18,35 @@ namespace headgate::ui {
 class ProviderModel final : public SnapshotModel {
     Q_OBJECT
 public:
-    enum ColumnId { Name, Kind, Url, KeyColumn, Models, State, Test, Columns };
+    enum ColumnId { Name, Kind, Url, KeyColumn, Models, State, Calls, Errors, Test, Columns };
     explicit ProviderModel(QObject* parent = nullptr);
-    /// `tests`: what the last probe of a provider said; an entry that starts with "!" is a problem.
-    void setConfig(const service::Config& config, const std::map<std::string, QString>& tests);
+    struct Live {
+        std::vector<service::ProviderStatus> statuses;
+        QString keysKept; ///< "Keys are kept in the OS keychain."
+        /// What the last probe of a provider said; an entry that starts with "!" is a problem.
+        std::map<std::string, QString> tests;
+        TimeUs nowUs = 0;
+    };
+    void setConfig(const service::Config& config, const Live& live);
 };
+
+/// The state of a provider in a few words and its tone: "Exhausted until 2026-12-01 00:00".
+struct StateWords {
+    QString text;
+    Chip::Tone tone = Chip::Tone::Neutral;
+    QString more; ///< why, in full
+};
+[[nodiscard]] StateWords stateWords(
+    const catalog::Provider& provider, const service::ProviderStatus& status, TimeUs nowUs);
+/// Of one model or key.
+[[nodiscard]] StateWords stateWords(const proxy::HealthRow& row, TimeUs nowUs);
+/// "OpenAI-compatible", "Anthropic", …
+[[nodiscard]] QString dialectWords(const catalog::Provider& provider);
+/// "3 of 120".
+[[nodiscard]] QString errorWords(const service::ProviderStatus& status);
+/// "2 of 8, 1 waits".
+[[nodiscard]] QString callsWords(
+    const catalog::Provider& provider, const service::ProviderStatus& status);
 
 class CatalogModel final : public SnapshotModel {
     Q_OBJECT
@@ -40,6 +64,7 @@ public:
         Source,
         Age,
         MarginColumn,
+        Fallbacks,
         Enabled,
         Columns
     };

@@ -6,17 +6,24 @@
 #include "ui/dialogs/model_dialog.h"
 #include "ui/dialogs/price_import_dialog.h"
 #include "ui/dialogs/provider_dialog.h"
+#include "ui/dialogs/provider_keys_dialog.h"
+#include "ui/dialogs/provider_settings_dialog.h"
 #include "ui/models/cells.h"
 #include "ui/models/config_models.h"
+#include "ui/pages/catalog_detail.h"
+#include "ui/pages/detail_view.h"
 #include "ui/pages/page_parts.h"
 
 #include <QDate>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QKeyEvent>
 #include <QLineEdit>
+#include <QMenu>
 #include <QMessageBox>
 #include <QSplitter>
 #include <QTableView>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -49,6 +56,28 @@ QString columnWords(int column)
     }
 }
 
+const std::vector<catalog::Provider> noProviders;
+constexpr int liveMs = 1'000; ///< pauses end by themselves and calls come and go
+constexpr int modelTicks = 5; ///< margins change slowly and cost more to collect
+constexpr int drawerWidth = 430;
+const std::vector<int> providerWidths{110, 124, -150, 92, 66, 200, 110, 92, 130};
+const std::vector<int> modelWidths{-128, 88, 46, 74, 66, 68, 86, 92, 98, 96, 88, 66, 116, 74};
+
+/// Hides columns in that order until the rest fits into `room`.
+void fitColumns(
+    QTableView* table, const std::vector<int>& widths, const std::vector<int>& order, int room)
+{
+    int needed = Theme::space4;
+    for (const int width : widths) {
+        needed += std::abs(width);
+    }
+    for (const int column : order) {
+        const bool hide = needed > room;
+        table->setColumnHidden(column, hide);
+        needed -= hide ? std::abs(widths[std::size_t(column)]) : 0;
+    }
+}
+
 } // namespace
 
 CatalogPage::CatalogPage(Context& context, QWidget* parent) : Page(context, parent)
@@ -57,13 +86,20 @@ CatalogPage::CatalogPage(Context& context, QWidget* parent) : Page(context, pare
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(Theme::space4, Theme::space4, Theme::space4, Theme::space4);
     layout->setSpacing(Theme::space3);
-    auto* splitter = new QSplitter(Qt::Vertical, this);
-    splitter->setChildrenCollapsible(false);
-    splitter->addWidget(buildProviders());
-    splitter->addWidget(buildModels());
-    splitter->setStretchFactor(0, 2);
-    splitter->setStretchFactor(1, 5);
-    layout->addWidget(splitter, 1);
+    m_splitter = new QSplitter(Qt::Horizontal, this);
+    m_splitter->setChildrenCollapsible(false);
+    auto* tables = new QSplitter(Qt::Vertical, m_splitter);
+    tables->setChildrenCollapsible(false);
+    tables->addWidget(buildProviders());
+    tables->addWidget(buildModels());
+    tables->setStretchFactor(0, 2);
+    tables->setStretchFactor(1, 5);
+    m_splitter->addWidget(tables);
+    m_splitter->addWidget(buildDrawer());
+    m_splitter->setStretchFactor(0, 1);
+    layout->addWidget(m_splitter, 1);
+    m_live.setInterval(liveMs);
+    connect(&m_live, &QTimer::timeout, this, &CatalogPage::tick);
     connect(&context, &Context::configChanged, this, &CatalogPage::refresh);
 }
 
@@ -77,12 +113,15 @@ QString CatalogPage::title() const
 void CatalogPage::activate()
 {
     m_active = true;
+    m_live.start();
     refresh();
+    arrange();
 }
 
 void CatalogPage::deactivate()
 {
     m_active = false;
+    m_live.stop();
 }
 
 QWidget* CatalogPage::buildProviders()
@@ -99,36 +138,112 @@ QWidget* CatalogPage::buildProviders()
     m_providerTable->setItemDelegate(new MaybeChipDelegate(m_providerTable));
     m_providerTable->setSelectionMode(QAbstractItemView::SingleSelection);
     m_providerTable->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    setColumnWidths(m_providerTable->horizontalHeader(), {120, 140, -180, 110, 66, 110, 220});
-    connect(m_providerTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-        &CatalogPage::refreshActions);
-    m_test = addViewAction(m_providerTable,
-        {"testProvider", tr("Test"), QStringLiteral("send"), [this] { testProvider(); }});
-    m_test->setToolTip(tr("Asks the provider for its list of models; costs nothing."));
-    m_key = addViewAction(m_providerTable,
-        {"setProviderKey", tr("Set key…"), QStringLiteral("lock"), [this] { setProviderKey(); }});
-    m_toggle = addViewAction(m_providerTable,
-        {"toggleProvider", tr("Disable"), QStringLiteral("pause"), [this] { toggleProvider(); }});
-    m_remove = addViewAction(m_providerTable,
-        {"removeProvider", tr("Remove…"), QStringLiteral("trash"), [this] { removeProvider(); }});
-    auto* head = new QHBoxLayout;
-    head->setSpacing(Theme::space2);
-    head->addWidget(headingLabel(title(), 6, pane));
-    head->addStretch(1);
-    for (auto* action : {m_test, m_key, m_toggle, m_remove}) {
-        head->addWidget(actionButton(action, pane));
-    }
-    auto* add = primaryButton(tr("Add provider"), pane);
-    add->setObjectName(QStringLiteral("addProvider"));
-    connect(add, &QPushButton::clicked, this, &CatalogPage::addProvider);
-    head->addWidget(add);
-    layout->addLayout(head);
+    setColumnWidths(m_providerTable->horizontalHeader(), providerWidths);
+    connect(
+        m_providerTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+            refreshActions();
+            if (m_shown != Shown::Nothing && m_providerTable->hasFocus()) {
+                openDrawer(Shown::Provider);
+            }
+        });
+    connect(m_providerTable, &QTableView::activated, this, [this] { openDrawer(Shown::Provider); });
+    addProviderActions();
+    layout->addWidget(providerHead(pane));
     auto* card = new Card(pane);
     auto* cardLayout = new QVBoxLayout(card);
     cardLayout->setContentsMargins(1, 1, 1, 1);
     cardLayout->addWidget(m_providerTable);
     layout->addWidget(card, 1);
     return pane;
+}
+
+void CatalogPage::addProviderActions()
+{
+    const auto action = [this](const char* name, const QString& text, const QString& iconName,
+                            void (CatalogPage::*work)()) {
+        return addViewAction(
+            m_providerTable, {name, text, iconName, [this, work] { (this->*work)(); }});
+    };
+    m_details = addViewAction(m_providerTable,
+        {"providerDetails", tr("Details"), QStringLiteral("info"),
+            [this] { openDrawer(Shown::Provider); }});
+    m_details->setToolTip(tr("State, keys and connection in full (Enter)"));
+    m_test = action("testProvider", tr("Test"), QStringLiteral("send"), &CatalogPage::testProvider);
+    m_test->setToolTip(tr("Asks the provider for its list of models; costs nothing."));
+    m_key = action("providerKeys", tr("Keys…"), QStringLiteral("lock"), &CatalogPage::showKeys);
+    m_edit
+        = action("editProvider", tr("Edit…"), QStringLiteral("edit"), &CatalogPage::editProvider);
+    m_clear = action(
+        "clearProvider", tr("Clear state…"), QStringLiteral("refresh"), &CatalogPage::clearHealth);
+    m_clear->setToolTip(tr("Forgets failures, pauses and exhaustion of this provider."));
+    m_toggle = action(
+        "toggleProvider", tr("Disable"), QStringLiteral("pause"), &CatalogPage::toggleProvider);
+    m_remove = action(
+        "removeProvider", tr("Remove…"), QStringLiteral("trash"), &CatalogPage::removeProvider);
+}
+
+/// The title and what is done most; the rest is behind "More", so that it fits beside the drawer.
+QWidget* CatalogPage::providerHead(QWidget* pane)
+{
+    auto* bar = new QWidget(pane);
+    auto* head = new QHBoxLayout(bar);
+    head->setContentsMargins(0, 0, 0, 0);
+    head->setSpacing(Theme::space2);
+    head->addWidget(headingLabel(title(), 6, bar));
+    head->addStretch(1);
+    m_clearButton = actionButton(m_clear, bar);
+    head->addWidget(m_clearButton);
+    for (auto* action : {m_details, m_test, m_key, m_edit}) {
+        head->addWidget(actionButton(action, bar));
+    }
+    auto* more = new QToolButton(bar);
+    more->setObjectName(QStringLiteral("providerMore"));
+    more->setIcon(icon(QStringLiteral("more")));
+    more->setToolTip(tr("More"));
+    more->setAccessibleName(tr("More for this provider"));
+    more->setMinimumHeight(Theme::controlHeight);
+    more->setFocusPolicy(Qt::StrongFocus);
+    more->setPopupMode(QToolButton::InstantPopup);
+    auto* menu = new QMenu(more);
+    menu->addActions({m_toggle, m_clear, m_remove});
+    more->setMenu(menu);
+    head->addWidget(more);
+    auto* add = primaryButton(tr("Add provider…"), bar);
+    add->setObjectName(QStringLiteral("addProvider"));
+    connect(add, &QPushButton::clicked, this, &CatalogPage::addProvider);
+    head->addWidget(add);
+    return bar;
+}
+
+QWidget* CatalogPage::buildDrawer()
+{
+    auto* card = new Card(this);
+    card->setObjectName(QStringLiteral("catalogDrawer"));
+    card->setMinimumWidth(320);
+    auto* layout = new QVBoxLayout(card);
+    layout->setContentsMargins(1, Theme::space2, 1, 1);
+    auto* head = new QHBoxLayout;
+    head->setContentsMargins(Theme::space4, 0, Theme::space2, 0);
+    m_drawerTitle = headingLabel({}, 2, card);
+    m_drawerTitle->setWordWrap(true);
+    head->addWidget(m_drawerTitle, 1);
+    auto* close = new QToolButton(card);
+    close->setObjectName(QStringLiteral("closeCatalogDrawer"));
+    close->setIcon(icon(QStringLiteral("close")));
+    close->setToolTip(tr("Close (Esc)"));
+    close->setAccessibleName(tr("Close the details"));
+    close->setAutoRaise(true);
+    close->setFocusPolicy(Qt::StrongFocus);
+    connect(close, &QToolButton::clicked, this, &CatalogPage::closeDrawer);
+    head->addWidget(close);
+    layout->addLayout(head);
+    m_detail = new DetailView(card);
+    m_detail->setObjectName(QStringLiteral("catalogDetail"));
+    m_detail->setAccessibleName(tr("Details of the provider or model"));
+    layout->addWidget(m_detail, 1);
+    card->hide();
+    m_drawer = card;
+    return card;
 }
 
 void CatalogPage::connectEdits()
@@ -148,6 +263,39 @@ void CatalogPage::connectEdits()
             editModel(enabled ? tr("Enable %1").arg(id) : tr("Disable %1").arg(id), changed);
         }
     });
+}
+
+QWidget* CatalogPage::modelHead(QWidget* pane)
+{
+    auto* bar = new QWidget(pane);
+    auto* head = new QHBoxLayout(bar);
+    head->setContentsMargins(0, 0, 0, 0);
+    head->setSpacing(Theme::space2);
+    auto* titles = new QVBoxLayout;
+    titles->setSpacing(0);
+    titles->addWidget(headingLabel(tr("Models"), 2, bar));
+    m_bookNote = mutedLabel(bookWords(), bar);
+    m_bookNote->setObjectName(QStringLiteral("bookNote"));
+    m_bookNote->setWordWrap(true);
+    titles->addWidget(m_bookNote);
+    head->addLayout(titles, 1);
+    auto* filter = searchField(tr("Filter models"), "modelFilter", bar);
+    filter->setFixedWidth(150);
+    connect(filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
+    head->addWidget(filter);
+    head->addWidget(actionButton(m_modelDetails, bar));
+    head->addWidget(actionButton(m_editModel, bar));
+    auto* import = new QPushButton(tr("Import prices…"), bar);
+    import->setObjectName(QStringLiteral("importPrices"));
+    import->setToolTip(
+        tr("Compares a public price list with the catalog before anything changes."));
+    connect(import, &QPushButton::clicked, this, &CatalogPage::importPrices);
+    head->addWidget(import);
+    auto* add = new QPushButton(icon(QStringLiteral("plus")), tr("Add model…"), bar);
+    add->setObjectName(QStringLiteral("addModel"));
+    connect(add, &QPushButton::clicked, this, &CatalogPage::addModel);
+    head->addWidget(add);
+    return bar;
 }
 
 QWidget* CatalogPage::buildModels()
@@ -175,41 +323,26 @@ QWidget* CatalogPage::buildModels()
         m_modelTable->setItemDelegateForColumn(column, new PriceDelegate(m_modelTable));
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
-    setColumnWidths(
-        m_modelTable->horizontalHeader(), {-128, 88, 46, 74, 64, 66, 84, 90, 98, 88, 72, 64, 74});
+    setColumnWidths(m_modelTable->horizontalHeader(), modelWidths);
     connectEdits();
+    m_modelDetails = addViewAction(m_modelTable,
+        {"modelDetails", tr("Details"), QStringLiteral("info"),
+            [this] { openDrawer(Shown::Model); }});
+    m_modelDetails->setToolTip(tr("Prices, fallbacks and token estimates in full (Enter)"));
+    m_editModel = addViewAction(m_modelTable,
+        {"editModel", tr("Edit…"), QStringLiteral("edit"), [this] { editChosenModel(); }});
     m_history = addViewAction(m_modelTable,
         {"priceHistory", tr("Price history…"), QStringLiteral("clock"), [this] { showHistory(); }});
     m_removeModel = addViewAction(m_modelTable,
         {"removeModel", tr("Remove model"), QStringLiteral("trash"), [this] { removeModel(); }});
-    connect(m_modelTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-        &CatalogPage::refreshActions);
-    auto* head = new QHBoxLayout;
-    head->setSpacing(Theme::space2);
-    auto* titles = new QVBoxLayout;
-    titles->setSpacing(0);
-    titles->addWidget(headingLabel(tr("Models"), 2, pane));
-    m_bookNote = mutedLabel(bookWords(), pane);
-    m_bookNote->setObjectName(QStringLiteral("bookNote"));
-    m_bookNote->setWordWrap(true);
-    titles->addWidget(m_bookNote);
-    head->addLayout(titles, 1);
-    head->addWidget(actionButton(m_history, pane));
-    head->addWidget(actionButton(m_removeModel, pane));
-    auto* filter = searchField(tr("Filter models"), "modelFilter", pane);
-    connect(filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
-    head->addWidget(filter);
-    auto* import = new QPushButton(tr("Import prices…"), pane);
-    import->setObjectName(QStringLiteral("importPrices"));
-    import->setToolTip(
-        tr("Compares a public price list with the catalog before anything changes."));
-    connect(import, &QPushButton::clicked, this, &CatalogPage::importPrices);
-    head->addWidget(import);
-    auto* add = new QPushButton(icon(QStringLiteral("plus")), tr("Add model"), pane);
-    add->setObjectName(QStringLiteral("addModel"));
-    connect(add, &QPushButton::clicked, this, &CatalogPage::addModel);
-    head->addWidget(add);
-    layout->addLayout(head);
+    connect(m_modelTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+        refreshActions();
+        if (m_shown != Shown::Nothing && m_modelTable->hasFocus()) {
+            openDrawer(Shown::Model);
+        }
+    });
+    connect(m_modelTable, &QTableView::activated, this, [this] { openDrawer(Shown::Model); });
+    layout->addWidget(modelHead(pane));
     setEmptyNote(
         m_modelTable, tr("No model fits. Add a provider with its models, or change the filter."));
     auto* card = new Card(pane);
@@ -226,12 +359,133 @@ void CatalogPage::refresh()
         return;
     }
     m_config = context().service().config();
-    m_providers->setConfig(*m_config, m_tests);
     m_models->setConfig(*m_config, SystemClock().nowUs(), context().service().margins());
+    refreshProviders();
+}
+
+void CatalogPage::refreshProviders()
+{
+    m_statuses = context().service().providerStatuses();
+    m_providers->setConfig(*m_config,
+        {m_statuses, toQt(context().service().status().keys), m_tests, SystemClock().nowUs()});
     if (!m_providerTable->currentIndex().isValid() && m_providers->rowCount() > 0) {
         m_providerTable->setCurrentIndex(m_providers->index(0, 0));
     }
     refreshActions();
+    refreshDrawer();
+}
+
+void CatalogPage::tick()
+{
+    if (++m_ticks % modelTicks == 0) {
+        refresh();
+    } else {
+        refreshProviders();
+    }
+}
+
+// --- the drawer
+
+void CatalogPage::openDrawer(Shown what)
+{
+    if (!m_active) {
+        return;
+    }
+    const bool opened = m_drawer->isHidden();
+    m_shown = what;
+    refreshDrawer();
+    if (opened && m_shown != Shown::Nothing) {
+        m_drawer->show();
+        arrange();
+    }
+}
+
+void CatalogPage::closeDrawer()
+{
+    const bool ofModel = m_shown == Shown::Model;
+    m_shown = Shown::Nothing;
+    m_drawer->hide();
+    arrange();
+    (ofModel ? m_modelTable : m_providerTable)->setFocus();
+}
+
+void CatalogPage::refreshDrawer()
+{
+    const auto nowUs = SystemClock().nowUs();
+    if (m_shown == Shown::Provider) {
+        const auto name = currentProvider();
+        const auto* found = provider(name);
+        const auto* known = status(name);
+        if (found == nullptr || known == nullptr) {
+            closeDrawer();
+            return;
+        }
+        m_drawerTitle->setText(safeText(name));
+        m_detail->setSections(
+            providerSections(*found, *known, toQt(context().service().status().keys), nowUs));
+    } else if (m_shown == Shown::Model) {
+        const auto id = m_modelTable->currentIndex().data(IdRole).toString();
+        const auto* found = model(id);
+        if (found == nullptr) {
+            closeDrawer();
+            return;
+        }
+        m_drawerTitle->setText(safeText(found->id()));
+        m_detail->setSections(modelSections(*found,
+            tokens::marginOf(context().service().margins(), found->id(), found->tokenizer),
+            m_statuses, nowUs));
+    }
+}
+
+void CatalogPage::arrange()
+{
+    const bool open = !m_drawer->isHidden();
+    const int all = width() - 2 * Theme::space4 - m_splitter->handleWidth();
+    const int side = open ? std::min(drawerWidth, all / 2) : 0;
+    m_splitter->setSizes({all - side, side});
+    // In this order; the drawer and tooltips say all of it anyway.
+    fitColumns(m_providerTable, providerWidths,
+        {ProviderModel::Url, ProviderModel::Models, ProviderModel::Test, ProviderModel::Kind,
+            ProviderModel::Errors, ProviderModel::Calls},
+        all - side);
+    fitColumns(m_modelTable, modelWidths,
+        {CatalogModel::Effective, CatalogModel::CacheWrite, CatalogModel::CacheRead,
+            CatalogModel::ContextColumn, CatalogModel::Fallbacks, CatalogModel::Source,
+            CatalogModel::MarginColumn, CatalogModel::ProviderColumn},
+        all - side);
+    m_bookNote->setVisible(all - side >= 1'000);
+}
+
+void CatalogPage::resizeEvent(QResizeEvent* event)
+{
+    Page::resizeEvent(event);
+    arrange();
+}
+
+void CatalogPage::keyPressEvent(QKeyEvent* event)
+{
+    if (event->key() == Qt::Key_Escape && m_drawer->isVisible()) {
+        closeDrawer();
+        return;
+    }
+    Page::keyPressEvent(event);
+}
+
+const catalog::Provider* CatalogPage::provider(const std::string& name) const
+{
+    for (const auto& other : m_config ? m_config->providers : noProviders) {
+        if (other.name == name) {
+            return &other;
+        }
+    }
+    return nullptr;
+}
+
+const service::ProviderStatus* CatalogPage::status(const std::string& name) const
+{
+    const auto found = std::find_if(m_statuses.begin(), m_statuses.end(),
+        [&](const auto& one) { return one.provider == name; });
+    return found == m_statuses.end() ? nullptr : &*found;
 }
 
 std::string CatalogPage::currentProvider() const
@@ -251,25 +505,23 @@ const catalog::Model* CatalogPage::model(const QString& id) const
 
 void CatalogPage::refreshActions()
 {
-    const auto name = currentProvider();
-    const catalog::Provider* provider = nullptr;
-    for (const auto& other : m_config ? m_config->providers : std::vector<catalog::Provider>{}) {
-        if (other.name == name) {
-            provider = &other;
-            m_toggle->setText(provider->enabled ? tr("Disable") : tr("Enable"));
-            m_key->setEnabled(!provider->simulated);
-            m_remove->setEnabled(!provider->simulated);
-        }
+    const auto* chosen = provider(currentProvider());
+    const auto* known = status(currentProvider());
+    const bool real = chosen != nullptr && !chosen->simulated;
+    m_toggle->setText(chosen != nullptr && !chosen->enabled ? tr("Enable") : tr("Disable"));
+    for (auto* action : {m_key, m_edit, m_remove}) {
+        action->setEnabled(real);
     }
-    m_test->setEnabled(provider != nullptr);
-    m_toggle->setEnabled(provider != nullptr);
-    if (provider == nullptr) {
-        m_key->setEnabled(false);
-        m_remove->setEnabled(false);
+    for (auto* action : {m_test, m_toggle, m_details}) {
+        action->setEnabled(chosen != nullptr);
     }
-    const bool chosen = m_modelTable->currentIndex().isValid();
-    m_history->setEnabled(chosen);
-    m_removeModel->setEnabled(chosen);
+    const bool unwell = real && known != nullptr && known->isUnwell();
+    m_clear->setEnabled(unwell);
+    m_clearButton->setVisible(unwell);
+    const bool model = m_modelTable->currentIndex().isValid();
+    for (auto* action : {m_history, m_removeModel, m_editModel, m_modelDetails}) {
+        action->setEnabled(model);
+    }
 }
 
 void CatalogPage::editPrice(const QString& modelId, int column, qint64 pico)
@@ -325,11 +577,53 @@ void CatalogPage::testProvider()
         }));
 }
 
-void CatalogPage::setProviderKey()
+void CatalogPage::showKeys()
 {
-    auto* dialog = new ProviderKeyDialog(context(), currentProvider(), this);
+    auto* dialog = new ProviderKeysDialog(context(), currentProvider(), this);
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->open();
+}
+
+void CatalogPage::editProvider()
+{
+    if (const auto* chosen = provider(currentProvider())) {
+        auto* dialog = new ProviderSettingsDialog(context(), *chosen, this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->open();
+    }
+}
+
+/// What is forgotten cannot be brought back, so it is asked first.
+void CatalogPage::clearHealth()
+{
+    const auto name = currentProvider();
+    const auto* known = status(name);
+    if (known == nullptr) {
+        return;
+    }
+    confirm(this,
+        tr("Forget what is held against %1? The next request tries it again.\n\n%2")
+            .arg(safeText(name), safeText(known->words)),
+        tr("Clear state"), [this, name] {
+            auto& service = context().service();
+            context().run([&service, name] { return service.forgetHealth(name, "console"); },
+                [self = QPointer(this), name](const Result<void>& result) {
+                    if (self && result) {
+                        self->refreshProviders();
+                        self->context().toast(tr("%1 is tried again.").arg(safeText(name)));
+                    }
+                    return bool(result);
+                });
+        });
+}
+
+void CatalogPage::editChosenModel()
+{
+    if (const auto* chosen = model(m_modelTable->currentIndex().data(IdRole).toString())) {
+        auto* dialog = new ModelDialog(context(), *chosen, this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->open();
+    }
 }
 
 void CatalogPage::toggleProvider()

@@ -56,6 +56,9 @@ void DetailView::setSections(const std::vector<DetailSection>& sections)
         if (shown.table != nullptr) {
             shown.table->setRows(section.table.rows);
         }
+        if (shown.bars != nullptr) {
+            shown.bars->setBars(section.bars);
+        }
     }
 }
 
@@ -67,6 +70,7 @@ bool DetailView::sameShape(const std::vector<DetailSection>& sections) const
             if ((shown.heading == nullptr ? QString() : shown.heading->text()) != section.heading
                 || (shown.text != nullptr) != !section.text.isEmpty()
                 || (shown.table != nullptr) != table
+                || (shown.bars != nullptr) == section.bars.empty()
                 || (table && shown.table->rowCount() != int(section.table.rows.size()))
                 || shown.labels.size() != section.lines.size()) {
                 return false;
@@ -116,6 +120,12 @@ void DetailView::rebuild(const std::vector<DetailSection>& sections)
         }
         if (!section.table.rows.empty()) {
             addTable(shown, section, layout);
+        }
+        if (!section.bars.empty()) {
+            shown.bars = new BarList(content);
+            shown.bars->setAccessibleName(section.heading);
+            shown.bars->setBars(section.bars);
+            layout->addWidget(shown.bars);
         }
         m_shown.push_back(shown);
     }
@@ -170,6 +180,9 @@ QString DetailView::plainText() const
                 cells << shown.table->index(row, column).data(Qt::DisplayRole).toString();
             }
             words << cells.join(QStringLiteral(" | "));
+        }
+        if (shown.bars != nullptr) {
+            words << shown.bars->plainText();
         }
     }
     return words.join(QLatin1Char('\n'));

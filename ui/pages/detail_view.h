@@ -6,6 +6,7 @@
 // value; when only words change it changes labels in place, so that selection and scroll stay.
 // Everything is plain text that can be selected and copied. GUI thread only.
 
+#include "ui/charts/bar_list.h"
 #include "ui/models/snapshot_model.h"
 
 #include <QScrollArea>
@@ -34,6 +35,7 @@ struct DetailSection {
     QString text; ///< a sentence or two
     std::vector<DetailLine> lines;
     DetailTable table;
+    std::vector<Bar> bars; ///< a small distribution
 };
 
 class DetailView final : public QScrollArea {
@@ -52,6 +54,7 @@ private:
         std::vector<QLabel*> values;
         SnapshotModel* table = nullptr;
         QTableView* view = nullptr;
+        BarList* bars = nullptr;
     };
     void rebuild(const std::vector<DetailSection>& sections);
     void addTable(Shown& shown, const DetailSection& section, QVBoxLayout* layout);

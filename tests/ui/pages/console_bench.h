@@ -65,27 +65,34 @@ public:
     }
     ~ConsoleBench() { close(); }
 
-    /// One chat completion, not streamed.
-    Answer ask(const QString& key, const QByteArray& text = "Say hello.")
+    /// One chat completion, not streamed, that is under way.
+    QNetworkReply* start(
+        const QString& key, const QByteArray& text, const QByteArray& model = "auto")
     {
-        QNetworkAccessManager network;
         QNetworkRequest request(QUrl(QString::fromStdString(service->status().url)
             + QStringLiteral("/v1/chat/completions")));
         request.setHeader(QNetworkRequest::ContentTypeHeader, QStringLiteral("application/json"));
         request.setRawHeader("Authorization", "Bearer " + key.toLatin1());
-        const QByteArray body
-            = R"({"model":"auto","max_tokens":64,"messages":[{"role":"user","content":")" + text
-            + R"("}]})";
-        auto* reply = network.post(request, body);
+        const QByteArray body = R"({"model":")" + model
+            + R"(","max_tokens":64,"messages":[{"role":"user","content":")" + text + R"("}]})";
+        return network.post(request, body);
+    }
+    /// The same to its end.
+    Answer ask(
+        const QString& key, const QByteArray& text = "Say hello.", const QByteArray& model = "auto")
+    {
+        auto* reply = start(key, text, model);
         QEventLoop loop;
         QObject::connect(reply, &QNetworkReply::finished, &loop, &QEventLoop::quit);
         loop.exec();
         Answer answer;
         answer.status = reply->attribute(QNetworkRequest::HttpStatusCodeAttribute).toInt();
         answer.body = reply->readAll();
+        reply->deleteLater();
         return answer;
     }
 
+    QNetworkAccessManager network;
     QTemporaryDir home;
     QString problem;
     std::unique_ptr<service::Service> service;

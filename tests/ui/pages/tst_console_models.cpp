@@ -694,7 +694,9 @@ void TestConsoleModels::providersAndKeys()
     config.providers[0].hasKey = true;
     config.providers[0].keyHint = "…abcd";
     config.providers[0].enabled = false;
-    providers.setConfig(config, {{"acme", QStringLiteral("!No route.")}});
+    ProviderModel::Live live;
+    live.tests["acme"] = QStringLiteral("!No route.");
+    providers.setConfig(config, live);
     QCOMPARE(treeText(providers,
                  {ProviderModel::Name, ProviderModel::KeyColumn, ProviderModel::Models,
                      ProviderModel::State, ProviderModel::Test}),
