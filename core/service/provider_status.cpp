@@ -31,13 +31,14 @@ void addCounts(ProviderStatus& status, const proxy::HealthRow& row)
     }
 }
 
-std::string rowWords(const proxy::HealthRow& row)
+/// The only key needs no name.
+std::string rowWords(const proxy::HealthRow& row, bool severalKeys)
 {
     std::string words = row.words;
     if (!row.model.empty()) {
         words = "model " + row.model + ": " + words;
-    } else if (!row.key.empty()) {
-        words = "key " + row.key + ": " + words;
+    } else if (!row.key.empty() && severalKeys) {
+        words = "key \"" + row.key + "\": " + words;
     }
     return row.lastError.empty() ? words : words + " (" + row.lastError + ")";
 }
@@ -77,7 +78,7 @@ ProviderStatus statusOf(
         }
         addCounts(status, row);
         if (row.state != HealthState::Healthy && !provider.simulated) {
-            words.push_back(rowWords(row));
+            words.push_back(rowWords(row, status.keys > 1));
             status.modelsAside += !row.model.empty() && row.state != HealthState::HalfOpen ? 1 : 0;
             if (row.model.empty() && row.key.empty()) {
                 status.state = row.state;

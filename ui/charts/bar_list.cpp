@@ -15,7 +15,8 @@ namespace {
 
 QString labelOf(const Bar& bar)
 {
-    const bool marked = bar.tone == Chip::Tone::Warning || bar.tone == Chip::Tone::Danger;
+    const bool marked
+        = bar.count > 0 && (bar.tone == Chip::Tone::Warning || bar.tone == Chip::Tone::Danger);
     return marked ? bar.label + QStringLiteral(" ▲") : bar.label;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "ui/dialogs/fallback_editor.h"
 
+#include "ui/pages/page_parts.h"
 #include "ui/widgets/widgets.h"
 
 #include <QComboBox>
@@ -29,6 +30,7 @@ FallbackEditor::FallbackEditor(QWidget* parent) : QWidget(parent)
     m_list->setAccessibleName(tr("Models that stand in, in the order of their turn"));
     m_list->setUniformItemSizes(true);
     m_list->setFixedHeight(rowsShown * Theme::rowHeightCompact + 2 * m_list->frameWidth());
+    setEmptyNote(m_list, tr("No model stands in."));
     auto* buttons = new QVBoxLayout;
     buttons->setSpacing(Theme::space1);
     m_up = button("fallbackUp", QStringLiteral("chevron-up"), tr("Earlier"));

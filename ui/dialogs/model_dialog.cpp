@@ -222,7 +222,7 @@ void ModelDialog::validate()
     const bool contextOk = tokenCount(m_contextTokens->text()).has_value();
     const bool outputOk = tokenCount(m_maxOutput->text()).has_value();
     const auto numberProblem = tr("Write a number of tokens, like 128000 or 128k.");
-    m_contextField->setHint(tr("Empty: unknown, treated as 128,000."));
+    m_contextField->setHint(tr("Empty: taken as 128,000."));
     m_contextField->setProblem(contextOk ? QString() : numberProblem);
     m_maxOutputField->setProblem(outputOk ? QString() : numberProblem);
     const auto inputProblem = priceProblem(m_input->text());

@@ -14,12 +14,14 @@
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QTableView>
 #include <QThreadPool>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace headgate::ui {
@@ -27,6 +29,8 @@ namespace headgate::ui {
 namespace {
 
 using Kind = catalog::ModelChange::Kind;
+constexpr int roomyWidth = 1'600; ///< of the window
+enum Filter { All, NewOnes, Changes, Large, Unlisted };
 enum Column { Change, ModelName, Part, Before, After, Percent, Columns };
 
 bool isAddress(const QString& source)
@@ -110,7 +114,9 @@ PriceImportDialog::PriceImportDialog(Context& context, QWidget* parent)
       m_context(context)
 {
     setObjectName(QStringLiteral("priceImportDialog"));
-    resize(860, 620);
+    const auto* window = parent == nullptr ? nullptr : parent->window();
+    const bool roomy = window != nullptr && window->width() >= roomyWidth;
+    resize(roomy ? QSize(1'120, 780) : QSize(880, 640));
     buildSource();
     buildDiff();
     refreshActions();
@@ -169,10 +175,11 @@ void PriceImportDialog::buildDiff()
     m_summary->setTextFormat(Qt::PlainText);
     m_summary->setWordWrap(true);
     body()->addWidget(m_summary);
-    m_model = new SnapshotModel(
-        {{tr("Change")}, {tr("Model")}, {tr("Price")},
-            {tr("Before"), tr("Dollars, tokens by the million"), true},
-            {tr("After"), tr("Dollars, tokens by the million"), true}, {tr("Change"), {}, true}},
+    body()->addLayout(filterLine());
+    m_model = new SnapshotModel({{tr("What")}, {tr("Model")}, {tr("Price")},
+                                    {tr("Before"), tr("Dollars, tokens by the million"), true},
+                                    {tr("After"), tr("Dollars, tokens by the million"), true},
+                                    {tr("Difference"), {}, true}},
         this);
     auto* proxy = new SnapshotProxy(this);
     proxy->setSourceModel(m_model);
@@ -180,12 +187,17 @@ void PriceImportDialog::buildDiff()
     m_table->setObjectName(QStringLiteral("importTable"));
     setUpView(m_table, tr("What would change"));
     m_table->setModel(proxy);
+    connect(m_filter, &QLineEdit::textChanged, proxy, &QSortFilterProxyModel::setFilterFixedString);
     m_table->setItemDelegate(new MaybeChipDelegate(m_table));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_table->setMinimumHeight(280);
-    setColumnWidths(m_table->horizontalHeader(), {110, -220, 170, 90, 90, 90});
+    m_table->setMinimumHeight(240);
+    setColumnWidths(m_table->horizontalHeader(), {116, -220, 190, 96, 96, 96});
     setEmptyNote(m_table, tr("Compare a list to see what it would change."));
-    body()->addWidget(m_table, 1);
+    auto* card = new Card(this);
+    auto* cardLayout = new QVBoxLayout(card);
+    cardLayout->setContentsMargins(1, 1, 1, 1);
+    cardLayout->addWidget(m_table);
+    body()->addWidget(card, 1);
     m_acceptLarge = new QCheckBox(this);
     m_acceptLarge->setText(
         tr("Accept prices that move by more than %1 times").arg(limits::priceChangeFactorMax));
@@ -193,6 +205,27 @@ void PriceImportDialog::buildDiff()
     m_acceptLarge->hide();
     body()->addWidget(m_acceptLarge);
     connect(m_acceptLarge, &QCheckBox::toggled, this, &PriceImportDialog::refreshActions);
+}
+
+/// A list may concern hundreds of models; one looks at the large changes first.
+QHBoxLayout* PriceImportDialog::filterLine()
+{
+    m_kind = new QComboBox(this);
+    m_kind->setObjectName(QStringLiteral("importKind"));
+    m_kind->setAccessibleName(tr("Which changes to show"));
+    m_kind->setMinimumHeight(Theme::controlHeight);
+    m_kind->addItems({tr("All changes"), tr("New models"), tr("Changed prices"),
+        tr("Large changes"), tr("Not in the list")});
+    connect(m_kind, &QComboBox::currentIndexChanged, this, &PriceImportDialog::showRows);
+    m_filter = searchField(tr("Filter models"), "importFilter", this);
+    auto* line = new QHBoxLayout;
+    line->setSpacing(Theme::space2);
+    line->addWidget(m_kind);
+    line->addWidget(m_filter);
+    line->addStretch(1);
+    m_kind->setEnabled(false);
+    m_filter->setEnabled(false);
+    return line;
 }
 
 void PriceImportDialog::chooseFile()
@@ -225,7 +258,7 @@ void PriceImportDialog::load()
             if (text) {
                 showList(*text, origin);
             } else {
-                m_summary->setText(tr("Nothing was compared."));
+                showNothing(tr("Nothing was compared."), tr("The list could not be read."));
                 setProblem(safeText(text.error().text()));
             }
         })] { done(readList(source)); });
@@ -269,8 +302,9 @@ void PriceImportDialog::compare()
                 if (*diff) {
                     self->showDiff(**diff);
                 } else {
-                    self->m_model->setRows({});
-                    self->m_summary->setText(tr("The list was refused."));
+                    self->showNothing(tr("The list was refused; nothing was changed."),
+                        tr("A list with one wrong entry is refused whole: half of it would be "
+                           "worse."));
                     self->setProblem(safeText(diff->error().text()));
                 }
             }
@@ -278,21 +312,59 @@ void PriceImportDialog::compare()
         });
 }
 
-void PriceImportDialog::showDiff(const catalog::ImportDiff& diff)
+void PriceImportDialog::showNothing(const QString& summary, const QString& note)
 {
-    std::vector<SnapshotRow> rows;
+    m_diff.reset();
     m_any = false;
-    for (const auto& change : diff.changes) {
-        m_any = m_any || change.kind != Kind::Unlisted;
-        for (const auto& delta : change.prices) {
-            rows.push_back(deltaRow(change, delta));
+    m_large = false;
+    m_acceptLarge->hide();
+    m_kind->setEnabled(false);
+    m_filter->setEnabled(false);
+    m_model->setRows({});
+    m_summary->setText(summary);
+    m_table->findChild<QLabel*>(QStringLiteral("emptyNote"))->setText(note);
+    refreshActions();
+}
+
+void PriceImportDialog::showRows()
+{
+    if (!m_diff) {
+        return;
+    }
+    const int wanted = m_kind->currentIndex();
+    std::vector<SnapshotRow> rows;
+    for (const auto& change : m_diff->changes) {
+        const bool fits = wanted == All || wanted == Large
+            || (wanted == NewOnes && change.kind == Kind::Added)
+            || (wanted == Changes && change.kind == Kind::Changed)
+            || (wanted == Unlisted && change.kind == Kind::Unlisted);
+        if (!fits) {
+            continue;
         }
-        if (change.kind == Kind::Unlisted) {
+        for (const auto& delta : change.prices) {
+            if (wanted != Large || delta.large) {
+                rows.push_back(deltaRow(change, delta));
+            }
+        }
+        if (change.kind == Kind::Unlisted && wanted != Large) {
             rows.push_back(deltaRow(change, {}));
             rows.back().cells[Percent] = textCell({});
         }
     }
+    m_table->findChild<QLabel*>(QStringLiteral("emptyNote"))
+        ->setText(m_diff->changes.empty() ? tr("Nothing in this list differs from the catalog.")
+                                          : tr("No change of this kind."));
     m_model->setRows(std::move(rows));
+}
+
+void PriceImportDialog::showDiff(const catalog::ImportDiff& diff)
+{
+    m_diff = std::make_unique<catalog::ImportDiff>(diff);
+    m_any = std::any_of(diff.changes.begin(), diff.changes.end(),
+        [](const auto& change) { return change.kind != Kind::Unlisted; });
+    m_kind->setEnabled(!diff.changes.empty());
+    m_filter->setEnabled(!diff.changes.empty());
+    showRows();
     m_large = diff.large;
     m_acceptLarge->setVisible(m_large);
     m_acceptLarge->setChecked(false);

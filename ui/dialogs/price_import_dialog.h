@@ -13,6 +13,7 @@
 #include <string>
 
 class QCheckBox;
+class QHBoxLayout;
 class QComboBox;
 class QLabel;
 class QLineEdit;
@@ -40,6 +41,9 @@ private:
     void load(); ///< reads the file or the address, then compares
     void compare();
     void showDiff(const catalog::ImportDiff& diff);
+    void showRows(); ///< of the kind that is chosen
+    void showNothing(const QString& summary, const QString& note);
+    [[nodiscard]] QHBoxLayout* filterLine();
     void refreshActions();
     [[nodiscard]] catalog::ImportOptions options() const;
 
@@ -49,11 +53,14 @@ private:
     QComboBox* m_provider = nullptr;
     QCheckBox* m_onlyKnown = nullptr;
     QCheckBox* m_acceptLarge = nullptr;
+    QComboBox* m_kind = nullptr;
+    QLineEdit* m_filter = nullptr;
     QLabel* m_summary = nullptr;
     QTableView* m_table = nullptr;
     SnapshotModel* m_model = nullptr;
     std::string m_text;
     std::string m_origin;
+    std::unique_ptr<catalog::ImportDiff> m_diff; ///< what is on show
     std::int64_t m_revision = 0;
     bool m_large = false;
     bool m_any = false; ///< the comparison has something to apply

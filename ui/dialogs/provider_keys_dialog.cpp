@@ -71,7 +71,11 @@ ProviderKeysDialog::ProviderKeysDialog(Context& context, std::string provider, Q
     m_table->setMinimumHeight(6 * Theme::rowHeight);
     setColumnWidths(m_table->horizontalHeader(), {130, 100, -220});
     setEmptyNote(m_table, tr("No key is set."));
-    layout->addWidget(m_table, 1);
+    auto* card = new Card(this);
+    auto* cardLayout = new QVBoxLayout(card);
+    cardLayout->setContentsMargins(1, 1, 1, 1);
+    cardLayout->addWidget(m_table);
+    layout->addWidget(card, 1);
     m_kept = mutedLabel({}, this);
     m_kept->setObjectName(QStringLiteral("keysKept"));
     m_kept->setWordWrap(true);

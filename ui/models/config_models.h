@@ -38,6 +38,8 @@ struct StateWords {
 };
 [[nodiscard]] StateWords stateWords(
     const catalog::Provider& provider, const service::ProviderStatus& status, TimeUs nowUs);
+/// When it ends, as short as it can be said: "15:58:10", "23 Nov 15:58".
+[[nodiscard]] QString momentWords(TimeUs atUs, TimeUs nowUs);
 /// Of one model or key.
 [[nodiscard]] StateWords stateWords(const proxy::HealthRow& row, TimeUs nowUs);
 /// "OpenAI-compatible", "Anthropic", …

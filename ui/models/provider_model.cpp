@@ -5,6 +5,9 @@
 #include "core/proxy/provider_health.h"
 #include "ui/models/cells.h"
 
+#include <QDateTime>
+#include <QLocale>
+
 #include <algorithm>
 
 namespace headgate::ui {
@@ -23,7 +26,7 @@ QString sentence(QString words)
 
 StateWords troubleWords(HealthState state, TimeUs untilUs, TimeUs nowUs)
 {
-    const QString until = untilUs > 0 ? toQt(proxy::clockText(untilUs, nowUs)) : QString();
+    const QString until = momentWords(untilUs, nowUs);
     switch (state) {
     case HealthState::CoolingDown:
         return {ProviderModel::tr("Cools down until %1").arg(until), Chip::Tone::Warning, {}};
@@ -137,6 +140,18 @@ SnapshotRow providerRow(const catalog::Provider& provider, const service::Provid
 }
 
 } // namespace
+
+QString momentWords(TimeUs atUs, TimeUs nowUs)
+{
+    const auto at = QDateTime::fromMSecsSinceEpoch(atUs / 1'000);
+    const auto now = QDateTime::fromMSecsSinceEpoch(nowUs / 1'000);
+    const QLocale locale;
+    if (at.date() == now.date()) {
+        return locale.toString(at.time(), QStringLiteral("HH:mm:ss"));
+    }
+    const bool near = at.date() < now.date().addMonths(6);
+    return locale.toString(at, near ? QStringLiteral("d MMM HH:mm") : QStringLiteral("d MMM yyyy"));
+}
 
 QString dialectWords(const catalog::Provider& provider)
 {

@@ -304,7 +304,7 @@ DetailSection scriptSection(const tokens::ScriptError& script)
                   times(script.p95Permille), times(script.worstPermille),
                   times(script.marginPermille),
                   script.overruns == 0 ? QString()
-                                       : CatalogDetail::tr("; counted above the bound: %1")
+                                       : CatalogDetail::tr("; counted above the bound: %1 (▲)")
                                              .arg(countText(script.overruns)));
     section.bars = estimateBars(script);
     return section;

@@ -27,6 +27,8 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 namespace headgate::ui {
 
@@ -56,25 +58,31 @@ QString columnWords(int column)
     }
 }
 
-const std::vector<catalog::Provider> noProviders;
 constexpr int liveMs = 1'000; ///< pauses end by themselves and calls come and go
 constexpr int modelTicks = 5; ///< margins change slowly and cost more to collect
 constexpr int drawerWidth = 430;
-const std::vector<int> providerWidths{110, 124, -150, 92, 66, 200, 110, 92, 130};
-const std::vector<int> modelWidths{-128, 88, 46, 74, 66, 68, 86, 92, 98, 96, 88, 66, 116, 74};
+constexpr int wideEnough = 1'400; ///< of the tables: room for whole sources and chains
+constexpr int noteRoom = 900; ///< of the tables: beside it the note about the book fits
+// A negative width takes what is left, but at least that much.
+constexpr std::array providerWidths{104, 118, 190, 92, 64, -206, 108, 88, 120};
+constexpr std::array modelWidths{-128, 88, 46, 74, 66, 68, 86, 92, 98, 96, 88, 66, 116, 74};
 
 /// Hides columns in that order until the rest fits into `room`.
-void fitColumns(
-    QTableView* table, const std::vector<int>& widths, const std::vector<int>& order, int room)
+template <std::size_t count>
+void fitColumns(QTableView* table, const std::array<int, count>& widths,
+    const std::vector<int>& order, int room)
 {
     int needed = Theme::space4;
-    for (const int width : widths) {
-        needed += std::abs(width);
+    for (std::size_t column = 0; column < count; ++column) {
+        needed += std::abs(widths[column]);
+        if (widths[column] > 0) {
+            table->horizontalHeader()->resizeSection(int(column), widths[column]);
+        }
     }
     for (const int column : order) {
         const bool hide = needed > room;
         table->setColumnHidden(column, hide);
-        needed -= hide ? std::abs(widths[std::size_t(column)]) : 0;
+        needed -= hide ? widths[std::size_t(column)] : 0;
     }
 }
 
@@ -138,7 +146,8 @@ QWidget* CatalogPage::buildProviders()
     m_providerTable->setItemDelegate(new MaybeChipDelegate(m_providerTable));
     m_providerTable->setSelectionMode(QAbstractItemView::SingleSelection);
     m_providerTable->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    setColumnWidths(m_providerTable->horizontalHeader(), providerWidths);
+    setColumnWidths(
+        m_providerTable->horizontalHeader(), {providerWidths.begin(), providerWidths.end()});
     connect(
         m_providerTable->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
             refreshActions();
@@ -323,7 +332,7 @@ QWidget* CatalogPage::buildModels()
         m_modelTable->setItemDelegateForColumn(column, new PriceDelegate(m_modelTable));
     }
     m_modelTable->setItemDelegateForColumn(CatalogModel::Tier, new TierDelegate(m_modelTable));
-    setColumnWidths(m_modelTable->horizontalHeader(), modelWidths);
+    setColumnWidths(m_modelTable->horizontalHeader(), {modelWidths.begin(), modelWidths.end()});
     connectEdits();
     m_modelDetails = addViewAction(m_modelTable,
         {"modelDetails", tr("Details"), QStringLiteral("info"),
@@ -441,19 +450,43 @@ void CatalogPage::arrange()
 {
     const bool open = !m_drawer->isHidden();
     const int all = width() - 2 * Theme::space4 - m_splitter->handleWidth();
-    const int side = open ? std::min(drawerWidth, all / 2) : 0;
+    const int side = open ? std::min(drawerWidth, all * 2 / 5) : 0;
     m_splitter->setSizes({all - side, side});
-    // In this order; the drawer and tooltips say all of it anyway.
-    fitColumns(m_providerTable, providerWidths,
-        {ProviderModel::Url, ProviderModel::Models, ProviderModel::Test, ProviderModel::Kind,
+    m_room = all - side;
+    fitTables();
+    // What is open needs no button that opens it.
+    for (auto* button : findChildren<QToolButton*>()) {
+        if (button->defaultAction() == m_details || button->defaultAction() == m_modelDetails) {
+            button->setVisible(!open);
+        }
+    }
+    m_bookNote->setVisible(m_room >= noteRoom);
+}
+
+/// Columns that do not fit are left out in this order; the drawer and tooltips say it anyway.
+/// Only when the room changes, so that widths set by hand stay.
+void CatalogPage::fitTables()
+{
+    if (m_room == m_fitted) {
+        return;
+    }
+    m_fitted = m_room;
+    auto providers = providerWidths;
+    auto models = modelWidths;
+    if (m_room >= wideEnough) {
+        providers[ProviderModel::Url] = 340;
+        models[CatalogModel::Source] = 170;
+        models[CatalogModel::Fallbacks] = 260;
+    }
+    fitColumns(m_providerTable, providers,
+        {ProviderModel::Models, ProviderModel::Url, ProviderModel::Test, ProviderModel::Kind,
             ProviderModel::Errors, ProviderModel::Calls},
-        all - side);
-    fitColumns(m_modelTable, modelWidths,
+        m_room);
+    fitColumns(m_modelTable, models,
         {CatalogModel::Effective, CatalogModel::CacheWrite, CatalogModel::CacheRead,
-            CatalogModel::ContextColumn, CatalogModel::Fallbacks, CatalogModel::Source,
-            CatalogModel::MarginColumn, CatalogModel::ProviderColumn},
-        all - side);
-    m_bookNote->setVisible(all - side >= 1'000);
+            CatalogModel::ContextColumn, CatalogModel::MarginColumn, CatalogModel::Fallbacks,
+            CatalogModel::Source, CatalogModel::ProviderColumn},
+        m_room);
 }
 
 void CatalogPage::resizeEvent(QResizeEvent* event)
@@ -473,12 +506,12 @@ void CatalogPage::keyPressEvent(QKeyEvent* event)
 
 const catalog::Provider* CatalogPage::provider(const std::string& name) const
 {
-    for (const auto& other : m_config ? m_config->providers : noProviders) {
-        if (other.name == name) {
-            return &other;
-        }
+    if (!m_config) {
+        return nullptr;
     }
-    return nullptr;
+    const auto found = std::find_if(m_config->providers.begin(), m_config->providers.end(),
+        [&](const auto& other) { return other.name == name; });
+    return found == m_config->providers.end() ? nullptr : &*found;
 }
 
 const service::ProviderStatus* CatalogPage::status(const std::string& name) const

@@ -61,6 +61,7 @@ private:
     void openDrawer(Shown what);
     void closeDrawer();
     void arrange(); ///< widths and columns for what is open
+    void fitTables();
     void tick();
     void editPrice(const QString& modelId, int column, qint64 pico);
     void editModel(const QString& text, const catalog::Model& model);
@@ -83,6 +84,8 @@ private:
     std::map<std::string, QString> m_tests;
     QTimer m_live;
     int m_ticks = 0;
+    int m_room = 0; ///< beside the drawer
+    int m_fitted = 0; ///< what the columns were fitted to
     Shown m_shown = Shown::Nothing;
     ProviderModel* m_providers = nullptr;
     CatalogModel* m_models = nullptr;

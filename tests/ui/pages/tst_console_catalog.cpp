@@ -240,7 +240,7 @@ private Q_SLOTS:
                       << status << times << QString::fromLatin1(state) << QString::fromLatin1(why);
               };
         row("account is empty", 402, 1, "Exhausted until", "exhausted account");
-        row("key is refused", 401, 1, "Key refused", "refuses its key");
+        row("key is refused", 401, 1, "Key refused", "asked again at");
         row("asks for a pause", 429, 1, "1 model aside", "cools down");
         row("nobody answers", 0, 6, "Breaker open until", "left alone");
         row("all is well", 200, 2, "Healthy", "");

@@ -7,7 +7,10 @@
 #include "ui/dialogs/price_import_dialog.h"
 
 #include <QCheckBox>
+#include <QComboBox>
+#include <QFile>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QTableView>
 #include <QTest>
@@ -79,6 +82,114 @@ private Q_SLOTS:
         QVERIFY(problem->text().contains(QStringLiteral("refused")));
         QVERIFY(!child<QPushButton>(dialog, "accept")->isEnabled());
         QCOMPARE(child<QTableView>(dialog, "importTable")->model()->rowCount(), 0);
+    }
+
+    void realListsAreReadable_data()
+    {
+        QTest::addColumn<QString>("file");
+        QTest::addColumn<QString>("theme");
+        for (const auto* theme : {"light", "dark"}) {
+            for (const auto* file : {"litellm_model_prices.json", "models_dev_2026-09-28.json",
+                     "genai_prices_0.1.8.json"}) {
+                QTest::addRow("%s %s", file, theme)
+                    << QString::fromLatin1(file) << QString::fromLatin1(theme);
+            }
+        }
+    }
+    void realListsAreReadable()
+    {
+        QFETCH(QString, file);
+        QFETCH(QString, theme);
+        const QString shared = qEnvironmentVariable(
+            "HEADGATE_SHARED", QStringLiteral(HEADGATE_SOURCE_DIR "/../shared"));
+        const QString path = shared + QStringLiteral("/data/prices/") + file;
+        if (!QFile::exists(path)) {
+            QSKIP("The shared price lists are not here.");
+        }
+        Theme::instance().setMode(theme);
+        ConsoleBench bench;
+        QVERIFY2(prepare(bench), qPrintable(bench.problem));
+        for (const auto* name : {"openai", "anthropic"}) {
+            const auto preset = catalog::providerPreset(name);
+            service::NewProvider provider;
+            provider.name = name;
+            provider.as = *preset;
+            QVERIFY(bench.service->addProvider(std::move(provider), "console").has_value());
+        }
+        for (const QSize size : {QSize(1'280, 800), QSize(1'920, 1'080)}) {
+            QWidget window;
+            window.resize(size);
+            PriceImportDialog dialog(*bench.context, &window);
+            dialog.show();
+            auto* source = child<QLineEdit>(dialog, "importSource");
+            source->setText(path);
+            QTest::keyClick(source, Qt::Key_Return);
+            auto* table = child<QTableView>(dialog, "importTable");
+            QTRY_VERIFY_WITH_TIMEOUT(table->model()->rowCount() > 5, patienceMs);
+            QVERIFY(!child<QLabel>(dialog, "problem")->isVisible());
+            QVERIFY(dialog.height() < size.height() && dialog.width() < size.width());
+            QTest::qWait(100);
+            test::grab(
+                dialog, QStringLiteral("priceImport-%1-%2-%3").arg(file, theme).arg(size.width()));
+            const int all = table->model()->rowCount();
+            auto* kind = child<QComboBox>(dialog, "importKind");
+            int parts = 0;
+            for (const int one : {1, 2, 4}) { // new, changed, not in the list
+                kind->setCurrentIndex(one);
+                parts += table->model()->rowCount();
+            }
+            QCOMPARE(parts, all);
+            kind->setCurrentIndex(0);
+            child<QLineEdit>(dialog, "importFilter")->setText(QStringLiteral("local/m-one"));
+            QCOMPARE(table->model()->rowCount(), 1);
+            QCOMPARE(table->model()->index(0, 0).data().toString(), QStringLiteral("Not listed"));
+        }
+        Theme::instance().setMode(QStringLiteral("light"));
+    }
+
+    void emptyRefusedAndUnreadableSaySo_data()
+    {
+        QTest::addColumn<QString>("theme");
+        QTest::newRow("light") << QStringLiteral("light");
+        QTest::newRow("dark") << QStringLiteral("dark");
+    }
+    void emptyRefusedAndUnreadableSaySo()
+    {
+        QFETCH(QString, theme);
+        Theme::instance().setMode(theme);
+        ConsoleBench bench;
+        QVERIFY2(prepare(bench), qPrintable(bench.problem));
+        PriceImportDialog dialog(*bench.context);
+        dialog.show();
+        auto* note = child<QLabel>(dialog, "emptyNote");
+        auto* problem = child<QLabel>(dialog, "problem");
+        const auto look = [&](const char* what) {
+            QTest::qWait(80);
+            test::grab(
+                dialog, QStringLiteral("priceImport-%1-%2").arg(QString::fromLatin1(what), theme));
+            QVERIFY(note->isVisible());
+            QVERIFY(!child<QPushButton>(dialog, "accept")->isEnabled());
+        };
+        look("empty");
+        dialog.showList(
+            R"({"local":{"models":{"m-one":{"cost":{"input":2,"output":8}}}}})", "same");
+        QTRY_VERIFY_WITH_TIMEOUT(
+            note->text().contains(QStringLiteral("differs from the catalog")), patienceMs);
+        look("same");
+        dialog.showList(
+            R"({"local":{"models":{"m-one":{"cost":{"input":1e400,"output":8}}}}})", "bad");
+        QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
+        QVERIFY(note->text().contains(QStringLiteral("refused whole")));
+        look("hostile");
+        auto* source = child<QLineEdit>(dialog, "importSource");
+        for (const auto* where : {"/no/such/list.json", "http://prices.example.com/list.json"}) {
+            source->setText(QString::fromLatin1(where));
+            QTest::mouseClick(child<QPushButton>(dialog, "importCompare"), Qt::LeftButton);
+            QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
+            QVERIFY2(!problem->text().isEmpty(), where);
+        }
+        look("unreadable");
+        Theme::instance().setMode(QStringLiteral("light"));
     }
 
     void aLargeChangeNeedsConsent()

@@ -71,7 +71,7 @@ private Q_SLOTS:
         QVERIFY(one.state == HealthState::Healthy);
         QVERIFY(one.isUnwell());
         QCOMPARE(one.keysAside, std::int64_t{1});
-        QCOMPARE(one.words, std::string("key key: rests"));
+        QCOMPARE(one.words, std::string("key \"key\": rests"));
     }
 
     void allKeysAsideAreTheWholeUntilTheFirstIsBack()
