@@ -16,9 +16,12 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QTableView>
 #include <QThreadPool>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -50,6 +53,21 @@ Result<std::string> readList(const QString& source)
     }
     const QByteArray text = file.read(qint64(limits::priceListBytesMax) + 1);
     return text.toStdString();
+}
+
+/// "above 272000: cacheWrite5m" as people say it.
+QString partWords(const std::string& what)
+{
+    static const QRegularExpression words(QStringLiteral("([a-z])([A-Z0-9])"));
+    static const QRegularExpression number(QStringLiteral("\\b\\d{4,}\\b"));
+    auto text = safeText(what);
+    if (const auto match = number.match(text); match.hasMatch()) {
+        text.replace(match.capturedStart(), match.capturedLength(),
+            countText(match.captured().toLongLong()));
+    }
+    // Names of tiers stay as the list has them; what is priced stands last.
+    const auto at = text.lastIndexOf(QStringLiteral(": ")) + 1;
+    return text.left(at) + text.mid(at).replace(words, QStringLiteral("\\1 \\2")).toLower();
 }
 
 QString percentWords(const catalog::PriceDelta& delta)
@@ -92,7 +110,7 @@ SnapshotRow deltaRow(const catalog::ModelChange& change, const catalog::PriceDel
     row.cells.resize(Columns);
     row.cells[Change] = kindCell(change, delta.large);
     row.cells[ModelName] = safeCell(change.model.id());
-    row.cells[Part] = safeCell(delta.what);
+    row.cells[Part] = textCell(partWords(delta.what), safeText(delta.what));
     const auto amount = [](const std::string& text) {
         Cell cell = textCell(text.empty() ? QStringLiteral("–") : QStringLiteral("$") + toQt(text));
         cell.number = true;
@@ -119,6 +137,9 @@ PriceImportDialog::PriceImportDialog(Context& context, QWidget* parent)
     resize(roomy ? QSize(1'120, 780) : QSize(880, 640));
     buildSource();
     buildDiff();
+    if (auto* whole = qobject_cast<QVBoxLayout*>(layout())) {
+        whole->setStretchFactor(body(), 1'000); // a tall window is for the table
+    }
     refreshActions();
     m_source->setFocus();
 }
@@ -139,6 +160,7 @@ void PriceImportDialog::buildSource()
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(Theme::space2);
     row->addWidget(m_source, 1);
+    row->addWidget(webButton(line));
     row->addWidget(choose);
     row->addWidget(m_compare);
     addField(tr("Price list of LiteLLM, models.dev, genai-prices or Headgate"), line);
@@ -205,6 +227,37 @@ void PriceImportDialog::buildDiff()
     m_acceptLarge->hide();
     body()->addWidget(m_acceptLarge);
     connect(m_acceptLarge, &QCheckBox::toggled, this, &PriceImportDialog::refreshActions);
+}
+
+/// Puts the address of a public list into the field; reading it still takes "Compare".
+QToolButton* PriceImportDialog::webButton(QWidget* parent)
+{
+    const std::pair<QString, QString> lists[]
+        = {{QStringLiteral("LiteLLM"),
+               QStringLiteral("https://raw.githubusercontent.com/BerriAI/litellm/main/"
+                              "model_prices_and_context_window.json")},
+            {QStringLiteral("models.dev"), QStringLiteral("https://models.dev/api.json")},
+            {QStringLiteral("genai-prices"),
+                QStringLiteral("https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/"
+                               "main/prices/data.json")}};
+    auto* button = new QToolButton(parent);
+    button->setObjectName(QStringLiteral("importWeb"));
+    button->setIcon(icon(QStringLiteral("download")));
+    button->setText(tr("From the web"));
+    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    button->setMinimumHeight(Theme::controlHeight);
+    button->setFocusPolicy(Qt::StrongFocus);
+    button->setPopupMode(QToolButton::InstantPopup);
+    auto* menu = new QMenu(button);
+    for (const auto& [name, address] : lists) {
+        auto* action = menu->addAction(name);
+        connect(action, &QAction::triggered, this, [this, address = address] {
+            m_source->setText(address);
+            m_compare->setFocus();
+        });
+    }
+    button->setMenu(menu);
+    return button;
 }
 
 /// A list may concern hundreds of models; one looks at the large changes first.
@@ -326,6 +379,24 @@ void PriceImportDialog::showNothing(const QString& summary, const QString& note)
     refreshActions();
 }
 
+void PriceImportDialog::addRows(Kind kind, bool onlyLarge, std::vector<SnapshotRow>& rows) const
+{
+    for (const auto& change : m_diff->changes) {
+        if (change.kind != kind) {
+            continue;
+        }
+        for (const auto& delta : change.prices) {
+            if (!onlyLarge || delta.large) {
+                rows.push_back(deltaRow(change, delta));
+            }
+        }
+        if (kind == Kind::Unlisted && !onlyLarge) {
+            rows.push_back(deltaRow(change, {}));
+            rows.back().cells[Percent] = textCell({});
+        }
+    }
+}
+
 void PriceImportDialog::showRows()
 {
     if (!m_diff) {
@@ -333,22 +404,11 @@ void PriceImportDialog::showRows()
     }
     const int wanted = m_kind->currentIndex();
     std::vector<SnapshotRow> rows;
-    for (const auto& change : m_diff->changes) {
-        const bool fits = wanted == All || wanted == Large
-            || (wanted == NewOnes && change.kind == Kind::Added)
-            || (wanted == Changes && change.kind == Kind::Changed)
-            || (wanted == Unlisted && change.kind == Kind::Unlisted);
-        if (!fits) {
-            continue;
-        }
-        for (const auto& delta : change.prices) {
-            if (wanted != Large || delta.large) {
-                rows.push_back(deltaRow(change, delta));
-            }
-        }
-        if (change.kind == Kind::Unlisted && wanted != Large) {
-            rows.push_back(deltaRow(change, {}));
-            rows.back().cells[Percent] = textCell({});
+    // What changes is looked at first, what stays last.
+    for (const auto& [kind, filter] : {std::pair(Kind::Changed, Changes),
+             std::pair(Kind::Added, NewOnes), std::pair(Kind::Unlisted, Unlisted)}) {
+        if (wanted == All || wanted == Large || wanted == filter) {
+            addRows(kind, wanted == Large, rows);
         }
     }
     m_table->findChild<QLabel*>(QStringLiteral("emptyNote"))

@@ -18,10 +18,12 @@ class QComboBox;
 class QLabel;
 class QLineEdit;
 class QTableView;
+class QToolButton;
 
 namespace headgate::ui {
 
 class SnapshotModel;
+struct SnapshotRow;
 
 class PriceImportDialog final : public CommandDialog {
     Q_OBJECT
@@ -42,6 +44,9 @@ private:
     void compare();
     void showDiff(const catalog::ImportDiff& diff);
     void showRows(); ///< of the kind that is chosen
+    void addRows(
+        catalog::ModelChange::Kind kind, bool onlyLarge, std::vector<SnapshotRow>& rows) const;
+    [[nodiscard]] QToolButton* webButton(QWidget* parent);
     void showNothing(const QString& summary, const QString& note);
     [[nodiscard]] QHBoxLayout* filterLine();
     void refreshActions();

@@ -483,8 +483,8 @@ void CatalogPage::fitTables()
             ProviderModel::Errors, ProviderModel::Calls},
         m_room);
     fitColumns(m_modelTable, models,
-        {CatalogModel::Effective, CatalogModel::CacheWrite, CatalogModel::CacheRead,
-            CatalogModel::ContextColumn, CatalogModel::MarginColumn, CatalogModel::Fallbacks,
+        {CatalogModel::Effective, CatalogModel::ContextColumn, CatalogModel::CacheWrite,
+            CatalogModel::CacheRead, CatalogModel::MarginColumn, CatalogModel::Fallbacks,
             CatalogModel::Source, CatalogModel::ProviderColumn},
         m_room);
 }

@@ -11,9 +11,11 @@
 #include <QFile>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
 #include <QTableView>
 #include <QTest>
+#include <QToolButton>
 
 using namespace headgate;
 using namespace headgate::ui;
@@ -131,6 +133,7 @@ private Q_SLOTS:
             QTest::qWait(100);
             test::grab(
                 dialog, QStringLiteral("priceImport-%1-%2-%3").arg(file, theme).arg(size.width()));
+            QVERIFY(table->height() > size.height() / 4); // the room is the table's
             const int all = table->model()->rowCount();
             auto* kind = child<QComboBox>(dialog, "importKind");
             int parts = 0;
@@ -182,6 +185,10 @@ private Q_SLOTS:
         QVERIFY(note->text().contains(QStringLiteral("refused whole")));
         look("hostile");
         auto* source = child<QLineEdit>(dialog, "importSource");
+        for (auto* action : child<QToolButton>(dialog, "importWeb")->menu()->actions()) {
+            action->trigger();
+            QVERIFY(source->text().startsWith(QStringLiteral("https://")));
+        }
         for (const auto* where : {"/no/such/list.json", "http://prices.example.com/list.json"}) {
             source->setText(QString::fromLatin1(where));
             QTest::mouseClick(child<QPushButton>(dialog, "importCompare"), Qt::LeftButton);
