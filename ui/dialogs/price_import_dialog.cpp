@@ -213,7 +213,7 @@ void PriceImportDialog::buildDiff()
     m_table->setItemDelegate(new MaybeChipDelegate(m_table));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_table->setMinimumHeight(240);
-    setColumnWidths(m_table->horizontalHeader(), {116, -220, 190, 96, 96, 96});
+    setColumnWidths(m_table->horizontalHeader(), {116, -200, 216, 96, 96, 96});
     setEmptyNote(m_table, tr("Compare a list to see what it would change."));
     auto* card = new Card(this);
     auto* cardLayout = new QVBoxLayout(card);
