@@ -227,6 +227,12 @@ Result<void> RequestReader::readToolFields()
         if (list == nullptr) {
             return invalid("tools", "must be a list");
         }
+        const bool typed = std::all_of(list->begin(), list->end(), [](const json::value& entry) {
+            return entry.is_object() && !stringAt(entry.get_object(), "type").empty();
+        });
+        if (!typed) {
+            return invalid("tools", "has a tool without a type");
+        }
         m_out.tools = readTools(*list, m_names);
         if (m_out.tools.size() > limits::toolsMax) {
             return invalid("tools", "has more than " + std::to_string(limits::toolsMax) + " tools");

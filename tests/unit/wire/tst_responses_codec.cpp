@@ -63,6 +63,7 @@ void TestResponsesCodec::badRequests_data()
         "max_output_tokens");
     row("tool calls a word", "{'model':'m','input':'x','max_tool_calls':'9'}", "max_tool_calls");
     row("tools an object", "{'model':'m','input':'x','tools':{}}", "tools");
+    row("tool without a type", "{'model':'m','input':'x','tools':[{}]}", "tools");
     row("choice a number", "{'model':'m','input':'x','tool_choice':1}", "tool_choice");
     row("tier a number", "{'model':'m','input':'x','service_tier':1}", "service_tier");
     row("temperature a word", "{'model':'m','input':'x','temperature':'hot'}", "temperature");
