@@ -427,7 +427,8 @@ Result<void> setModel(const VerbCall& call)
         return done;
     }
     const auto now = call.service.config();
-    const auto* stored = catalog::Catalog{now->providers, now->models}.model(model.id());
+    const catalog::Catalog kept{now->providers, now->models}; // outlives what is looked up
+    const auto* stored = kept.model(model.id());
     return stored != nullptr ? send(call, modelRow(*stored, SystemClock().nowUs()))
                              : Result<void>();
 }

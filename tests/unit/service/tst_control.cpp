@@ -269,6 +269,22 @@ private Q_SLOTS:
         QCOMPARE(listed.front().at("models").as_int64(), 5);
     }
 
+    void aChainIsSetAndToldBack()
+    {
+        const Home home;
+        const auto service = opened(home);
+        const auto set = verb(*service, "models.set",
+            {{"name", "sim/sim-large"}, {"fallback", "sim-medium,sim/sim-small"}});
+        const auto& told = set.front().at("fallbacks").as_array();
+        QCOMPARE(told.size(), std::size_t{2});
+        QCOMPARE(std::string(told.front().as_string()), std::string("sim/sim-medium"));
+        QCOMPARE(text(string(set.front(), "input_usd_per_million")), QByteArray("3.00"));
+        const auto gone
+            = verb(*service, "models.set", {{"name", "sim/sim-large"}, {"fallback", "none"}});
+        QVERIFY(gone.front().at("fallbacks").as_array().empty());
+        QVERIFY(verb(*service, "status").front().at("unwell_providers").as_array().empty());
+    }
+
     void policyVerbs()
     {
         const Home home;
