@@ -366,8 +366,12 @@ std::string ProviderHealth::note(
         who += fmt::format(" (key \"{}\")", label);
     }
     const auto state = entry.health.stateAt(nowUs);
-    return fmt::format("{} {}.{}", who, whyOf(entry.health, state, nowUs),
-        outcome.words.empty() ? std::string() : " " + outcome.words);
+    auto words = outcome.words;
+    while (words.ends_with('.')) {
+        words.pop_back();
+    }
+    return fmt::format("{} {}{}.", who, whyOf(entry.health, state, nowUs),
+        words.empty() ? std::string() : " (" + words + ")");
 }
 
 void ProviderHealth::end(const Call& call, const CallOutcome& outcome)

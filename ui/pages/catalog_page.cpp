@@ -61,10 +61,12 @@ QString columnWords(int column)
 constexpr int liveMs = 1'000; ///< pauses end by themselves and calls come and go
 constexpr int modelTicks = 5; ///< margins change slowly and cost more to collect
 constexpr int drawerWidth = 430;
+constexpr int rowsLeast = 2; ///< of providers that are seen without scrolling
+constexpr int rowsMost = 6;
 constexpr int wideEnough = 1'400; ///< of the tables: room for whole sources and chains
 constexpr int noteRoom = 900; ///< of the tables: beside it the note about the book fits
 // A negative width takes what is left, but at least that much.
-constexpr std::array providerWidths{104, 118, 190, 92, 64, -206, 108, 88, 120};
+constexpr std::array providerWidths{104, 140, 190, 92, 64, -206, 108, 88, 120};
 constexpr std::array modelWidths{-128, 88, 46, 74, 66, 68, 86, 92, 98, 96, 88, 66, 116, 74};
 
 /// Hides columns in that order until the rest fits into `room`.
@@ -96,13 +98,12 @@ CatalogPage::CatalogPage(Context& context, QWidget* parent) : Page(context, pare
     layout->setSpacing(Theme::space3);
     m_splitter = new QSplitter(Qt::Horizontal, this);
     m_splitter->setChildrenCollapsible(false);
-    auto* tables = new QSplitter(Qt::Vertical, m_splitter);
-    tables->setChildrenCollapsible(false);
-    tables->addWidget(buildProviders());
-    tables->addWidget(buildModels());
-    tables->setStretchFactor(0, 2);
-    tables->setStretchFactor(1, 5);
-    m_splitter->addWidget(tables);
+    m_tables = new QSplitter(Qt::Vertical, m_splitter);
+    m_tables->setChildrenCollapsible(false);
+    m_tables->addWidget(buildProviders());
+    m_tables->addWidget(buildModels());
+    m_tables->setStretchFactor(1, 1);
+    m_splitter->addWidget(m_tables);
     m_splitter->addWidget(buildDrawer());
     m_splitter->setStretchFactor(0, 1);
     layout->addWidget(m_splitter, 1);
@@ -379,6 +380,13 @@ void CatalogPage::refreshProviders()
         {m_statuses, toQt(context().service().status().keys), m_tests, SystemClock().nowUs()});
     if (!m_providerTable->currentIndex().isValid() && m_providers->rowCount() > 0) {
         m_providerTable->setCurrentIndex(m_providers->index(0, 0));
+    }
+    if (m_providers->rowCount() != m_rowsFitted) {
+        m_rowsFitted = m_providers->rowCount();
+        const int rows = std::clamp(m_rowsFitted, rowsLeast, rowsMost);
+        const int head = m_providerTable->horizontalHeader()->sizeHint().height()
+            + Theme::controlHeight + 2 * Theme::space4;
+        m_tables->setSizes({head + rows * (Theme::rowHeight + 1), m_tables->height()});
     }
     refreshActions();
     refreshDrawer();

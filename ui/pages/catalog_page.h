@@ -94,6 +94,8 @@ private:
     QTableView* m_modelTable = nullptr;
     QLabel* m_bookNote = nullptr;
     QSplitter* m_splitter = nullptr;
+    QSplitter* m_tables = nullptr;
+    int m_rowsFitted = 0; ///< providers that the upper table was made high for
     QWidget* m_drawer = nullptr;
     QLabel* m_drawerTitle = nullptr;
     DetailView* m_detail = nullptr;
