@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
+#include "turns.h"
 #include "wire_samples.h"
 
 #include "core/wire/codec.h"
@@ -21,21 +22,6 @@ RequestPath generatePath()
     RequestPath path;
     path.generate = true;
     return path;
-}
-
-Turn turnOf(Role role, std::vector<Part> parts)
-{
-    Turn turn;
-    turn.role = role;
-    turn.parts = std::move(parts);
-    return turn;
-}
-
-Part textPart(const char* text)
-{
-    Part part;
-    part.text = text;
-    return part;
 }
 
 Conversation chatOf(Part part)

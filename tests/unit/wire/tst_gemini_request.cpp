@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
-#include "wire_samples.h"
+#include "gemini_testing.h"
 
 #include "core/wire/codec.h"
 #include "core/wire/gemini_routes.h"
@@ -10,119 +10,8 @@
 using namespace headgate;
 using namespace headgate::wire;
 using namespace headgate::wire::test;
-namespace json = boost::json;
 
-namespace {
-
-const Codec& gemini = geminiCodec();
-
-RequestPath pathOf(const char* model, bool stream = false)
-{
-    RequestPath path;
-    path.model = model;
-    path.stream = stream;
-    return path;
-}
-
-WriteOptions toModel(const char* model)
-{
-    WriteOptions options;
-    options.model = model;
-    return options;
-}
-
-/// Written for Gemini and parsed again.
-json::object writtenBy(
-    const Conversation& conversation, Losses& losses, const char* model = "gemini-3-flash-preview")
-{
-    const Result<std::string> body = gemini.writeRequest(conversation, toModel(model), losses);
-    const json::value value = body ? parsed(*body) : json::value();
-    return value.is_object() ? value.get_object() : json::object();
-}
-
-Turn turnOf(Role role, std::vector<Part> parts)
-{
-    Turn turn;
-    turn.role = role;
-    turn.parts = std::move(parts);
-    return turn;
-}
-
-Part textPart(const char* text)
-{
-    Part part;
-    part.text = text;
-    return part;
-}
-
-Part callPart(const char* id, const char* name, const char* arguments)
-{
-    Part part;
-    part.kind = Part::Kind::ToolCall;
-    part.id = id;
-    part.name = name;
-    part.arguments = arguments;
-    return part;
-}
-
-Part resultPart(const char* id, const char* text)
-{
-    Part part;
-    part.kind = Part::Kind::ToolResult;
-    part.id = id;
-    part.content.push_back(textPart(text));
-    return part;
-}
-
-/// What the API reads as the same: spelling of defaults, ids that were found for results.
-json::value normal(const json::value& value)
-{
-    if (const json::array* array = value.if_array()) {
-        json::array out;
-        for (const json::value& entry : *array) {
-            out.push_back(normal(entry));
-        }
-        return out;
-    }
-    const json::object* object = value.if_object();
-    if (object == nullptr) {
-        return value;
-    }
-    json::object out;
-    for (const auto& [key, entry] : *object) {
-        if (key == "functionResponse" && entry.is_object()) {
-            json::object response = entry.get_object();
-            response.erase("id");
-            out[key] = normal(response);
-        } else if (key != "model") {
-            out[key] = normal(entry);
-        }
-    }
-    return out;
-}
-
-std::string sse(const json::array& chunks)
-{
-    std::string out;
-    for (const json::value& chunk : chunks) {
-        out += "data: " + json::serialize(chunk) + "\r\n\r\n";
-    }
-    return out;
-}
-
-RelayOptions fromGemini(Dialect client)
-{
-    RelayOptions options;
-    options.upstream = Dialect::Gemini;
-    options.client = client;
-    options.context.model = "m";
-    options.context.id = "d1";
-    return options;
-}
-
-} // namespace
-
-class TestGeminiCodec : public QObject {
+class TestGeminiRequest : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void badRequests_data();
@@ -147,28 +36,9 @@ private Q_SLOTS:
     void effort_data();
     void effort();
     void namesLosses();
-    void badAnswers_data();
-    void badAnswers();
-    void finishReasons_data();
-    void finishReasons();
-    void usageAddsThoughtsAndToolUse();
-    void streamHasNoEndMark();
-    void lastFinishReasonWins();
-    void streamErrorIsAnEvent();
-    void streamIsWritten_data();
-    void streamIsWritten();
-    void refusals_data();
-    void refusals();
-    void errors();
-    void countTokens();
-    void modelsList();
-    void capturedRequests();
-    void capturedAnswers();
-    void capturedStreams();
-    void capturedClients();
 };
 
-void TestGeminiCodec::badRequests_data()
+void TestGeminiRequest::badRequests_data()
 {
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QByteArray>("says");
@@ -207,7 +77,7 @@ void TestGeminiCodec::badRequests_data()
             + "}" << QByteArray("deep");
 }
 
-void TestGeminiCodec::badRequests()
+void TestGeminiRequest::badRequests()
 {
     QFETCH(QByteArray, body);
     QFETCH(QByteArray, says);
@@ -219,7 +89,7 @@ void TestGeminiCodec::badRequests()
         view.error().text().c_str());
 }
 
-void TestGeminiCodec::view_data()
+void TestGeminiRequest::view_data()
 {
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QByteArray>("expected");
@@ -254,7 +124,7 @@ void TestGeminiCodec::view_data()
         << QByteArray("max=- n=1 held= hosted=0 audio=1 budget=512");
 }
 
-void TestGeminiCodec::view()
+void TestGeminiRequest::view()
 {
     QFETCH(QByteArray, body);
     QFETCH(QByteArray, expected);
@@ -275,7 +145,7 @@ void TestGeminiCodec::view()
     QCOMPARE(view->dialect, Dialect::Gemini);
 }
 
-void TestGeminiCodec::editsTheCeiling_data()
+void TestGeminiRequest::editsTheCeiling_data()
 {
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QByteArray>("expected");
@@ -301,7 +171,7 @@ void TestGeminiCodec::editsTheCeiling_data()
         << QByteArray("{'contents':[],'generationConfig':{'maxOutputTokens':99}}");
 }
 
-void TestGeminiCodec::editsTheCeiling()
+void TestGeminiRequest::editsTheCeiling()
 {
     QFETCH(QByteArray, body);
     QFETCH(QByteArray, expected);
@@ -317,7 +187,7 @@ void TestGeminiCodec::editsTheCeiling()
         QByteArray::fromStdString(json::serialize(parsed(quoted(expected.toStdString())))));
 }
 
-void TestGeminiCodec::readsBothSpellings()
+void TestGeminiRequest::readsBothSpellings()
 {
     const char* const camel
         = "{'systemInstruction':{'parts':[{'text':'s'}]},'contents':[{'role':'user','parts':[{'"
@@ -352,7 +222,7 @@ void TestGeminiCodec::readsBothSpellings()
     }
 }
 
-void TestGeminiCodec::readsParts()
+void TestGeminiRequest::readsParts()
 {
     const std::string body
         = quoted("{'contents':[{'role':'model','parts':["
@@ -393,7 +263,7 @@ void TestGeminiCodec::readsParts()
     QVERIFY(json::value(written) == expected);
 }
 
-void TestGeminiCodec::makesUpIdsAndTakesThemOffAgain()
+void TestGeminiRequest::makesUpIdsAndTakesThemOffAgain()
 {
     const std::string body = quoted(
         "{'contents':[{'role':'model','parts':[{'functionCall':{'name':'f','args':{}}},"
@@ -420,7 +290,7 @@ void TestGeminiCodec::makesUpIdsAndTakesThemOffAgain()
     QVERIFY(answer->choices[0].parts[0].id.find('/') == std::string::npos);
 }
 
-void TestGeminiCodec::functionResponseWantsTheName()
+void TestGeminiRequest::functionResponseWantsTheName()
 {
     Conversation chat;
     chat.turns.push_back(turnOf(Role::User, {textPart("weather?")}));
@@ -440,7 +310,7 @@ void TestGeminiCodec::functionResponseWantsTheName()
                "{'functionResponse':{'id':'call_2','name':'get_time','response':{'hour':12}}}]"));
 }
 
-void TestGeminiCodec::thoughtSignatureGoesBack()
+void TestGeminiRequest::thoughtSignatureGoesBack()
 {
     // As chat or messages clients give it back: in the part where it came.
     Conversation chat;
@@ -465,7 +335,7 @@ void TestGeminiCodec::thoughtSignatureGoesBack()
     QCOMPARE(losses.size(), std::size_t(1));
 }
 
-void TestGeminiCodec::thoughtSignatureTravelsThroughOthers_data()
+void TestGeminiRequest::thoughtSignatureTravelsThroughOthers_data()
 {
     QTest::addColumn<int>("client");
     QTest::addColumn<bool>("stream");
@@ -510,7 +380,7 @@ std::string nextRequest(Dialect client, const json::value& said)
     return json::serialize(body);
 }
 
-void TestGeminiCodec::thoughtSignatureTravelsThroughOthers()
+void TestGeminiRequest::thoughtSignatureTravelsThroughOthers()
 {
     QFETCH(int, client);
     QFETCH(bool, stream);
@@ -578,7 +448,7 @@ void TestGeminiCodec::thoughtSignatureTravelsThroughOthers()
     }
 }
 
-void TestGeminiCodec::callsOfOthersGetThePlaceholder()
+void TestGeminiRequest::callsOfOthersGetThePlaceholder()
 {
     Conversation chat;
     chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
@@ -597,7 +467,7 @@ void TestGeminiCodec::callsOfOthersGetThePlaceholder()
     QVERIFY(losses.empty());
 }
 
-void TestGeminiCodec::resultsComeBeforeText()
+void TestGeminiRequest::resultsComeBeforeText()
 {
     Conversation chat;
     chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
@@ -614,7 +484,7 @@ void TestGeminiCodec::resultsComeBeforeText()
     QVERIFY(parts[2].as_object().contains("text"));
 }
 
-void TestGeminiCodec::systemTurnsBecomeTheInstruction()
+void TestGeminiRequest::systemTurnsBecomeTheInstruction()
 {
     Conversation chat;
     chat.turns.push_back(turnOf(Role::System, {textPart("one")}));
@@ -637,7 +507,7 @@ void TestGeminiCodec::systemTurnsBecomeTheInstruction()
     QVERIFY(!single.contains("systemInstruction"));
 }
 
-void TestGeminiCodec::schemasFitOrGoWhole_data()
+void TestGeminiRequest::schemasFitOrGoWhole_data()
 {
     QTest::addColumn<QByteArray>("schema");
     QTest::addColumn<QByteArray>("declared");
@@ -667,7 +537,7 @@ void TestGeminiCodec::schemasFitOrGoWhole_data()
     }
 }
 
-void TestGeminiCodec::schemasFitOrGoWhole()
+void TestGeminiRequest::schemasFitOrGoWhole()
 {
     QFETCH(QByteArray, schema);
     QFETCH(QByteArray, declared);
@@ -685,7 +555,7 @@ void TestGeminiCodec::schemasFitOrGoWhole()
     QVERIFY(losses.empty());
 }
 
-void TestGeminiCodec::imagesByAddressGetAType()
+void TestGeminiRequest::imagesByAddressGetAType()
 {
     const auto written = [](const char* url, Part::Kind kind) {
         Conversation chat;
@@ -715,7 +585,7 @@ void TestGeminiCodec::imagesByAddressGetAType()
     QCOMPARE(losses.size(), std::size_t(1));
 }
 
-void TestGeminiCodec::effort_data()
+void TestGeminiRequest::effort_data()
 {
     QTest::addColumn<QByteArray>("effort");
     QTest::addColumn<QByteArray>("model");
@@ -738,7 +608,7 @@ void TestGeminiCodec::effort_data()
                                      << QByteArray("{'thinkingBudget':128}");
 }
 
-void TestGeminiCodec::effort()
+void TestGeminiRequest::effort()
 {
     QFETCH(QByteArray, effort);
     QFETCH(QByteArray, model);
@@ -752,7 +622,7 @@ void TestGeminiCodec::effort()
         quoted(config.toStdString()));
 }
 
-void TestGeminiCodec::namesLosses()
+void TestGeminiRequest::namesLosses()
 {
     Conversation chat;
     chat.turns.push_back(turnOf(Role::User, {textPart("go")}));
@@ -778,427 +648,5 @@ void TestGeminiCodec::namesLosses()
     QVERIFY(!gemini.writeRequest(chat, toModel("gemini-3-flash"), losses));
 }
 
-void TestGeminiCodec::badAnswers_data()
-{
-    QTest::addColumn<QByteArray>("body");
-    for (const char* body : {"", "[", "7", "[]", "{}", "{'choices':[]}", "{'candidates':[]}",
-             "{'candidates':7}", "{'candidates':[7]}"}) {
-        QTest::newRow(*body != '\0' ? body : "nothing") << QByteArray(body);
-    }
-}
-
-void TestGeminiCodec::badAnswers()
-{
-    QFETCH(QByteArray, body);
-    QVERIFY(!gemini.readAnswer(quoted(body.toStdString())));
-    std::vector<AnswerEvent> events;
-    const std::unique_ptr<EventReader> reader = gemini.eventReader();
-    static_cast<void>(reader->read("", quoted(body.toStdString()), events));
-    reader->finish(events);
-    QVERIFY(!reader->done());
-}
-
-void TestGeminiCodec::finishReasons_data()
-{
-    QTest::addColumn<QByteArray>("candidate");
-    QTest::addColumn<int>("stop");
-    const auto row = [](const char* reason, StopReason stop) {
-        QTest::newRow(reason) << QByteArray("{'content':{'parts':[{'text':'a'}]},'finishReason':'")
-                + reason
-                + "'}" << static_cast<int>(stop);
-    };
-    row("STOP", StopReason::End);
-    row("MAX_TOKENS", StopReason::Length);
-    row("SAFETY", StopReason::Refusal);
-    row("RECITATION", StopReason::Refusal);
-    row("PROHIBITED_CONTENT", StopReason::Refusal);
-    row("IMAGE_SAFETY", StopReason::Refusal);
-    row("MALFORMED_FUNCTION_CALL", StopReason::Other);
-    row("MISSING_THOUGHT_SIGNATURE", StopReason::Other);
-    row("SOMETHING_NEW", StopReason::Other);
-    QTest::newRow("a call") << QByteArray(
-        "{'content':{'parts':[{'functionCall':{'name':'f','args':{}}}]},'finishReason':'STOP'}")
-                            << static_cast<int>(StopReason::ToolCall);
-    QTest::newRow("a call cut off") << QByteArray("{'content':{'parts':[{'functionCall':{'name':'f'"
-                                                  ",'args':{}}}]},'finishReason':'MAX_TOKENS'}")
-                                    << static_cast<int>(StopReason::Length);
-}
-
-void TestGeminiCodec::finishReasons()
-{
-    QFETCH(QByteArray, candidate);
-    QFETCH(int, stop);
-    const std::string body = quoted("{'candidates':[" + candidate.toStdString() + "]}");
-    const Result<Answer> answer = gemini.readAnswer(body);
-    QVERIFY(answer);
-    QCOMPARE(static_cast<int>(answer->choices[0].stop), stop);
-    const Answer streamed = answerOf(gemini, {body});
-    QCOMPARE(static_cast<int>(streamed.choices[0].stop), stop);
-    // Written and read again it ends in the same way.
-    const Result<Answer> again = gemini.readAnswer(gemini.writeAnswer(*answer, {}));
-    QVERIFY(again);
-    QCOMPARE(static_cast<int>(again->choices[0].stop), stop);
-    QCOMPARE(again->choices[0].stopText, answer->choices[0].stopText);
-}
-
-void TestGeminiCodec::usageAddsThoughtsAndToolUse()
-{
-    const Result<Answer> answer = gemini.readAnswer(
-        quoted("{'candidates':[{'content':{'parts':[{'text':'a'}]},'finishReason':'STOP'}],"
-               "'usageMetadata':{'promptTokenCount':100,'toolUsePromptTokenCount':20,"
-               "'cachedContentTokenCount':30,'candidatesTokenCount':7,'thoughtsTokenCount':5,"
-               "'totalTokenCount':132,'serviceTier':'flex'}}"));
-    QVERIFY(answer && answer->usage);
-    QCOMPARE(answer->usage->inputTotal(), std::int64_t(120));
-    QCOMPARE(answer->usage->cacheRead, std::int64_t(30));
-    QCOMPARE(answer->usage->output, std::int64_t(12));
-    QCOMPARE(answer->usage->reasoning, std::int64_t(5));
-    QCOMPARE(answer->usage->serviceTier, std::string("flex"));
-    // A blocked prompt is a refusal and no candidate.
-    const std::string blocked = quoted(
-        "{'promptFeedback':{'blockReason':'SAFETY'},'usageMetadata':{'promptTokenCount':4}}");
-    const Result<Answer> refused = gemini.readAnswer(blocked);
-    QVERIFY(refused);
-    QCOMPARE(refused->choices[0].stop, StopReason::Refusal);
-    const Relayed relayed = relayWhole("data: " + blocked + "\n\n", fromGemini(Dialect::Gemini));
-    QVERIFY(relayed.facts.done && relayed.facts.refusal && relayed.facts.usage);
-    QVERIFY(parsed(gemini.writeAnswer(*refused, {})).as_object().contains("promptFeedback"));
-    QVERIFY(!parsed(gemini.writeAnswer(*refused, {})).as_object().contains("candidates"));
-}
-
-void TestGeminiCodec::streamHasNoEndMark()
-{
-    const std::string first
-        = quoted("{'candidates':[{'content':{'parts':[{'text':'Hel'}]}}],"
-                 "'usageMetadata':{'promptTokenCount':3,'candidatesTokenCount':1}}");
-    const std::string last
-        = quoted("{'candidates':[{'content':{'parts':[{'text':'lo'}]},'finishReason':'STOP'}],"
-                 "'usageMetadata':{'promptTokenCount':3,'candidatesTokenCount':2}}");
-    const Relayed cut = relayWhole("data: " + first + "\n\n", fromGemini(Dialect::Gemini));
-    QVERIFY(!cut.facts.done);
-    const Relayed whole
-        = relayWhole("data: " + first + "\n\ndata: " + last + "\n\n", fromGemini(Dialect::Gemini));
-    QVERIFY(whole.facts.done);
-    QCOMPARE(whole.facts.text, std::string("Hello"));
-    QCOMPARE(whole.facts.usage->output, std::int64_t(2)); // cumulative: the last one wins
-    QCOMPARE(whole.facts.finishReason, std::string("STOP"));
-}
-
-void TestGeminiCodec::lastFinishReasonWins()
-{
-    const Answer answer = answerOf(gemini,
-        {quoted("{'candidates':[{'content':{'parts':[{'text':'a'}]},'finishReason':'STOP'}]}"),
-            quoted("{'candidates':[{'content':{'parts':[{'text':'b'}]},'finishReason':'MAX_TOKENS'}"
-                   "]}")});
-    QCOMPARE(textOf(answer.choices[0]), std::string("ab"));
-    QCOMPARE(answer.choices[0].parts.size(), std::size_t(1));
-    QCOMPARE(answer.choices[0].stop, StopReason::Length);
-}
-
-void TestGeminiCodec::streamErrorIsAnEvent()
-{
-    const std::string stream
-        = quoted("data: {'candidates':[{'content':{'parts':[{'text':'a'}]}}]}\n\n"
-                 "data: {'error':{'code':503,'message':'too busy','status':'UNAVAILABLE'}}\n\n");
-    const Relayed relayed = relayWhole(stream, fromGemini(Dialect::Gemini));
-    QCOMPARE(relayed.facts.error, std::string("too busy"));
-    QVERIFY(!relayed.facts.done);
-    // An impossible index is no reason to make a million candidates.
-    std::vector<AnswerEvent> events;
-    QVERIFY(!gemini.eventReader()->read("",
-        quoted("{'candidates':[{'index':1000000,'content':{'parts':[{'text':'a'}]}}]}"), events));
-}
-
-void TestGeminiCodec::streamIsWritten_data()
-{
-    QTest::addColumn<bool>("array");
-    QTest::newRow("alt=sse") << false;
-    QTest::newRow("a JSON array") << true;
-}
-
-void TestGeminiCodec::streamIsWritten()
-{
-    QFETCH(bool, array);
-    Answer answer;
-    answer.id = "r1";
-    answer.model = "gemini-3-flash";
-    Answer::Choice choice;
-    Part thinking = textPart("hm");
-    thinking.kind = Part::Kind::Thinking;
-    thinking.signature = "FOREIGN";
-    thinking.signedBy = Dialect::Anthropic;
-    Part image;
-    image.kind = Part::Kind::Image;
-    image.mime = "image/png";
-    image.data = "QUJD";
-    choice.parts = {thinking, textPart("Hello"), callPart("c1", "f", "{\"a\":[1]}"), image};
-    choice.stop = StopReason::ToolCall;
-    answer.choices.push_back(choice);
-    catalog::Usage usage;
-    usage.inputUncached = 10;
-    usage.output = 9;
-    usage.reasoning = 4;
-    answer.usage = usage;
-    AnswerContext context;
-    context.jsonArray = array;
-    const std::unique_ptr<EventWriter> writer = gemini.eventWriter(context);
-    std::string out;
-    for (const AnswerEvent& event : eventsOf(answer)) {
-        writer->write(event, out);
-    }
-    writer->end(out);
-    std::vector<std::string> events;
-    if (array) {
-        const json::value list = parsed(out);
-        QVERIFY(list.is_array());
-        for (const json::value& chunk : list.get_array()) {
-            events.push_back(json::serialize(chunk));
-        }
-    } else {
-        StreamSplitter splitter(StreamSplitter::Framing::Sse);
-        QVERIFY(splitter.feed(out));
-        StreamSplitter::Event event;
-        while (splitter.next(event)) {
-            events.emplace_back(event.data);
-        }
-    }
-    QCOMPARE(events.size(), std::size_t(5));
-    const Answer read = answerOf(gemini, events);
-    QCOMPARE(textOf(read.choices[0]), std::string("Hello"));
-    QCOMPARE(textOf(read.choices[0], Part::Kind::Thinking), std::string("hm"));
-    QVERIFY(out.find("FOREIGN") == std::string::npos);
-    QCOMPARE(read.choices[0].parts[2].arguments, std::string("{\"a\":[1]}"));
-    QCOMPARE(read.choices[0].parts[2].id, std::string("c1"));
-    QCOMPARE(read.choices[0].parts[3].data, std::string("QUJD"));
-    QCOMPARE(read.choices[0].stop, StopReason::ToolCall);
-    QCOMPARE(read.usage->output, std::int64_t(9));
-    QCOMPARE(read.usage->reasoning, std::int64_t(4));
-    // The same dialect, but not asked with alt=sse: the provider's own chunks in an array.
-    if (array) {
-        RelayOptions options = fromGemini(Dialect::Gemini);
-        options.context.jsonArray = true;
-        std::string stream;
-        for (const std::string& event : events) {
-            stream += "data: " + event + "\r\n\r\n";
-        }
-        const Relayed relayed = relayWhole(stream, options);
-        QCOMPARE(parsed(relayed.out).as_array().size(), events.size());
-        QCOMPARE(slicingThatDiffers(stream, options), std::string());
-        StreamRelay stopped(options);
-        std::string bytes;
-        QVERIFY(stopped.feed("data: " + events[0] + "\r\n\r\n", bytes));
-        Refusal refusal;
-        refusal.kind = RefusalKind::BudgetExceeded;
-        stopped.fail(refusal, bytes);
-        QVERIFY(parsed(bytes).is_array());
-    }
-}
-
-void TestGeminiCodec::refusals_data()
-{
-    QTest::addColumn<int>("kind");
-    QTest::addColumn<int>("status");
-    QTest::addColumn<QByteArray>("word");
-    const auto row = [](const char* name, RefusalKind kind, int status, const char* word) {
-        QTest::newRow(name) << static_cast<int>(kind) << status << QByteArray(word);
-    };
-    row("a cap", RefusalKind::BudgetExceeded, 400, "FAILED_PRECONDITION");
-    row("a loop", RefusalKind::LoopDetected, 400, "FAILED_PRECONDITION");
-    row("in flight", RefusalKind::BudgetInFlight, 429, "RESOURCE_EXHAUSTED");
-    row("bad", RefusalKind::BadRequest, 400, "INVALID_ARGUMENT");
-    row("key", RefusalKind::Unauthorized, 401, "UNAUTHENTICATED");
-    row("forbidden", RefusalKind::Forbidden, 403, "PERMISSION_DENIED");
-    row("unknown", RefusalKind::NotFound, 404, "NOT_FOUND");
-    row("too large", RefusalKind::TooLarge, 413, "INVALID_ARGUMENT");
-    row("paused", RefusalKind::Paused, 503, "UNAVAILABLE");
-    row("failed", RefusalKind::UpstreamFailed, 502, "UNAVAILABLE");
-    row("timeout", RefusalKind::UpstreamTimeout, 504, "DEADLINE_EXCEEDED");
-    row("internal", RefusalKind::Internal, 500, "INTERNAL");
-}
-
-void TestGeminiCodec::refusals()
-{
-    QFETCH(int, kind);
-    QFETCH(int, status);
-    QFETCH(QByteArray, word);
-    Refusal refusal;
-    refusal.kind = static_cast<RefusalKind>(kind);
-    refusal.message = "Budget cap reached; try again never.";
-    refusal.metadata = {{"pool", "search"}};
-    refusal.retryAfterSeconds = 3;
-    const RefusalReply reply = gemini.writeRefusal(refusal);
-    QCOMPARE(reply.status, status);
-    const json::value body = parsed(reply.body);
-    const json::object& error = body.at("error").as_object();
-    QCOMPARE(error.at("code").as_int64(), std::int64_t(status));
-    QCOMPARE(QByteArray(error.at("status").as_string().c_str()), word);
-    QVERIFY(reply.body.find("try again") == std::string::npos);
-    QVERIFY(reply.body.find("search") != std::string::npos);
-    const bool waits = reply.body.find("RetryInfo") != std::string::npos;
-    QCOMPARE(waits,
-        kind == static_cast<int>(RefusalKind::BudgetInFlight)
-            || kind == static_cast<int>(RefusalKind::Paused));
-    QVERIFY(gemini.writeStreamError(refusal).rfind("data: {\"error\"", 0) == 0);
-}
-
-void TestGeminiCodec::errors()
-{
-    const ErrorText read
-        = gemini.readError(quoted("[{'error':{'code':400,'message':'API key not "
-                                  "valid.','status':'INVALID_ARGUMENT','details':"
-                                  "[{'@type':'x','reason':'API_KEY_INVALID'}]}}]"));
-    QCOMPARE(read.message, std::string("API key not valid."));
-    QCOMPARE(read.type, std::string("INVALID_ARGUMENT"));
-    QCOMPARE(read.code, std::string("API_KEY_INVALID"));
-    QCOMPARE(gemini.readError("<html>no</html>").message, std::string("<html>no</html>"));
-    QCOMPARE(gemini.readError("").message, std::string());
-    ErrorText error;
-    error.message = "slow down";
-    QCOMPARE(gemini.writeError(429, error),
-        quoted("{'error':{'code':429,'message':'slow down','status':'RESOURCE_EXHAUSTED'}}"));
-}
-
-void TestGeminiCodec::countTokens()
-{
-    QVERIFY(!readGeminiCountTokens("", pathOf("m")));
-    QVERIFY(!readGeminiCountTokens("{}", pathOf("m")));
-    QVERIFY(!readGeminiCountTokens(quoted("{'generateContentRequest':{}}"), pathOf("m")));
-    for (const char* body : {"{'contents':[{'parts':[{'text':'count me'}]}]}",
-             "{'generateContentRequest':{'model':'models/m','contents':[{'parts':[{'text':'count "
-             "me'}]}]}}"}) {
-        const Result<RequestView> view = readGeminiCountTokens(quoted(body), pathOf("m"));
-        QVERIFY(view);
-        QCOMPARE(view->messages.size(), std::size_t(1));
-        QCOMPARE(view->messages[0].text, std::string("count me"));
-        QCOMPARE(view->model, std::string("m"));
-    }
-    QCOMPARE(writeGeminiTokenCount(31), quoted("{'totalTokens':31}"));
-}
-
-void TestGeminiCodec::modelsList()
-{
-    QCOMPARE(writeGeminiModels({}), quoted("{'models':[]}"));
-    GeminiModel model;
-    model.id = "auto";
-    model.inputTokenLimit = 1'000;
-    QCOMPARE(writeGeminiModels({model}),
-        quoted("{'models':[{'name':'models/auto','displayName':'auto','inputTokenLimit':1000,"
-               "'supportedGenerationMethods':['generateContent','streamGenerateContent','"
-               "countTokens']}]}"));
-    QVERIFY(writeGeminiModel(model).rfind("{\"name\":\"models/auto\"", 0) == 0);
-}
-
-void TestGeminiCodec::capturedRequests()
-{
-    const std::vector<Sample> all = samples("google", "request.json");
-    if (all.empty()) {
-        QSKIP("The captured wire samples (../shared) are not here.");
-    }
-    for (const Sample& sample : all) {
-        const Result<Conversation> read = gemini.readRequest(sample.text, {});
-        QVERIFY2(read, sample.name.c_str());
-        Losses losses;
-        const json::object written = writtenBy(*read, losses, read->model.c_str());
-        QVERIFY2(losses.empty(), sample.name.c_str());
-        const std::string got = json::serialize(normal(written));
-        const std::string wanted = json::serialize(normal(parsed(sample.text)));
-        QVERIFY2(normal(written) == normal(parsed(sample.text)),
-            (sample.name + "\n" + got + "\n" + wanted).c_str());
-        const Result<RequestView> view = gemini.readView(sample.text, pathOf("m"));
-        QVERIFY2(view, sample.name.c_str());
-    }
-}
-
-void TestGeminiCodec::capturedAnswers()
-{
-    const std::vector<Sample> all = samples("google", "response.json");
-    if (all.empty()) {
-        QSKIP("The captured wire samples (../shared) are not here.");
-    }
-    for (const Sample& sample : all) {
-        const Result<Answer> read = gemini.readAnswer(sample.text);
-        QVERIFY2(read, sample.name.c_str());
-        QVERIFY2(read->usage && !read->choices.empty() && !read->id.empty(), sample.name.c_str());
-        const json::value written = parsed(gemini.writeAnswer(*read, {}));
-        QVERIFY2(written == parsed(sample.text),
-            (sample.name + "\n" + json::serialize(written) + "\n" + sample.text).c_str());
-    }
-}
-
-void TestGeminiCodec::capturedStreams()
-{
-    const std::vector<Sample> all = samples("google", "response-streaming.json");
-    if (all.empty()) {
-        QSKIP("The captured wire samples (../shared) are not here.");
-    }
-    for (const Sample& sample : all) {
-        const json::value chunks = parsed(sample.text);
-        QVERIFY2(chunks.is_array(), sample.name.c_str());
-        const std::string stream = sse(chunks.get_array());
-        const Relayed same = relayWhole(stream, fromGemini(Dialect::Gemini));
-        QVERIFY2(same.out == stream && !same.failed, sample.name.c_str());
-        QVERIFY2(same.facts.done && same.facts.usage, sample.name.c_str());
-        QVERIFY2(same.facts.usage->inputTotal() + same.facts.usage->output
-                == chunks.get_array().back().at("usageMetadata").at("totalTokenCount").as_int64(),
-            sample.name.c_str());
-        const std::string slicing = slicingThatDiffers(stream, fromGemini(Dialect::Gemini));
-        QVERIFY2(slicing.empty(), (sample.name + ": " + slicing).c_str());
-        // Written anew it reads as the same answer.
-        std::vector<std::string> events;
-        for (const json::value& chunk : chunks.get_array()) {
-            events.push_back(json::serialize(chunk));
-        }
-        const Answer answer = answerOf(gemini, events);
-        const std::unique_ptr<EventWriter> writer = gemini.eventWriter({});
-        std::string bytes;
-        for (const AnswerEvent& event : eventsOf(answer)) {
-            writer->write(event, bytes);
-        }
-        writer->end(bytes);
-        StreamSplitter splitter(StreamSplitter::Framing::Sse);
-        QVERIFY(splitter.feed(bytes));
-        std::vector<std::string> again;
-        StreamSplitter::Event event;
-        while (splitter.next(event)) {
-            again.emplace_back(event.data);
-        }
-        const Answer reread = answerOf(gemini, again);
-        QCOMPARE(reread.choices.size(), answer.choices.size());
-        for (std::size_t i = 0; i < answer.choices.size(); ++i) {
-            const Answer::Choice& a = answer.choices[i];
-            const Answer::Choice& b = reread.choices[i];
-            QVERIFY2(a.stop == b.stop && a.parts.size() == b.parts.size(), sample.name.c_str());
-            for (std::size_t p = 0; p < a.parts.size(); ++p) {
-                QVERIFY2(a.parts[p].kind == b.parts[p].kind && a.parts[p].text == b.parts[p].text
-                        && a.parts[p].arguments == b.parts[p].arguments
-                        && a.parts[p].data == b.parts[p].data
-                        && a.parts[p].signature == b.parts[p].signature
-                        && a.parts[p].native.value == b.parts[p].native.value,
-                    (sample.name + " part " + std::to_string(p)).c_str());
-            }
-        }
-        QCOMPARE(reread.usage->output, answer.usage->output);
-    }
-}
-
-void TestGeminiCodec::capturedClients()
-{
-    QFile file(sharedDir().filePath(QStringLiteral("data/clients/google-genai-3.1.json")));
-    if (!file.open(QIODevice::ReadOnly)) {
-        QSKIP("The captured client requests (../shared) are not here.");
-    }
-    const json::value captures = parsed(file.readAll().toStdString());
-    int read = 0;
-    for (const auto& capture : captures.at("captures").as_object()) {
-        for (const json::value& request : capture.value().as_array()) {
-            const std::string body = json::serialize(request.at("body"));
-            QVERIFY2(readGeminiCountTokens(body, pathOf("m")), capture.key_c_str());
-            QVERIFY2(gemini.readView(body, pathOf("m")), capture.key_c_str());
-            ++read;
-        }
-    }
-    QVERIFY(read > 0);
-}
-
-QTEST_GUILESS_MAIN(TestGeminiCodec)
-#include "tst_gemini_codec.moc"
+QTEST_GUILESS_MAIN(TestGeminiRequest)
+#include "tst_gemini_request.moc"
