@@ -36,7 +36,8 @@ std::string explain(const error_code& ec)
 {
     if (ec.category() == asio::error::get_ssl_category()) {
         return fmt::format("TLS failed ({}). Its certificate must be valid for its name and signed "
-                           "by an authority that this system trusts.",
+                           "by an authority that this system trusts; one of your own is named with "
+                           "`headgate providers set NAME --ca-file FILE`.",
             ec.message());
     }
     return ec.message() + ".";
@@ -196,6 +197,12 @@ struct Route {
 
     /// A proxy is told the whole URL of plain requests; TLS goes through a tunnel.
     [[nodiscard]] bool isRelayed() const { return hop && !url.tls; }
+    /// "its proxy host:port": which one a message is about, without what is secret of it.
+    [[nodiscard]] std::string hopName() const
+    {
+        const bool v6 = hop->host.find(':') != std::string::npos;
+        return "its proxy " + (v6 ? "[" + hop->host + "]" : hop->host) + ":" + hop->port;
+    }
 };
 
 /// As a provider was configured when its route was worked out.
@@ -264,16 +271,18 @@ asio::awaitable<std::string> openTunnel(tcp::socket& socket, const Route& route)
         head = co_await readTunnelAnswer(socket, ec);
     }
     if (ec) {
-        co_return "the proxy on the way broke off: " + explain(ec);
+        co_return route.hopName() + " broke off: " + explain(ec);
     }
     const auto end = head.find("\r\n\r\n");
     if (!head.starts_with("HTTP/1.") || head.size() < 12 || end == std::string::npos) {
-        co_return "the proxy on the way does not answer like one.";
+        co_return route.hopName() + " does not answer like one.";
     }
     const auto status = head.substr(9, 3);
     if (status[0] != '2' || end + 4 != head.size()) {
-        co_return fmt::format("the proxy on the way refused the connection (status {}).{}", status,
-            status == "407" ? " It wants a user name and password." : "");
+        co_return fmt::format("{} refused the connection (status {}).{}", route.hopName(), status,
+            status == "407" ? " It wants a user name and password: `headgate providers set NAME "
+                              "--proxy-auth-env VARIABLE`."
+                            : "");
     }
     co_return std::string();
 }
@@ -546,7 +555,7 @@ asio::awaitable<std::string> HttpUpstream::Impl::establish(
     auto token = asio::redirect_error(asio::use_awaitable, ec);
     co_await link.socket().async_connect(endpoint, token);
     if (ec) {
-        co_return (route.hop ? "the proxy on the way: " : "") + explain(ec);
+        co_return (route.hop ? route.hopName() + ": " : "") + explain(ec);
     }
     error_code ignored;
     link.socket().set_option(tcp::no_delay(true), ignored);
@@ -607,7 +616,7 @@ asio::awaitable<UpstreamResult<std::unique_ptr<Link>>> HttpUpstream::Impl::open(
             co_return link;
         }
         if (deadline.expired) {
-            why = "it did not take the connection in time.";
+            why = (route.hop ? route.hopName() : "it") + " did not take the connection in time.";
             break;
         }
     }

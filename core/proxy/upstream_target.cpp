@@ -6,11 +6,14 @@
 #include "core/proxy/http_parser.h"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace headgate::proxy {
 
@@ -25,17 +28,6 @@ bool endsWithVersion(std::string_view path)
     return last.size() >= 2 && last[0] == 'v' && last[1] >= '1' && last[1] <= '9';
 }
 
-std::string_view trimmed(std::string_view text)
-{
-    while (!text.empty() && text.front() == ' ') {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && text.back() == ' ') {
-        text.remove_suffix(1);
-    }
-    return text;
-}
-
 bool isLocal(const std::string& host)
 {
     boost::system::error_code ec;
@@ -43,44 +35,84 @@ bool isLocal(const std::string& host)
     return ec ? host == "localhost" : address.is_loopback();
 }
 
-/// One entry of NO_PROXY: "*", "host", ".domain", "domain", each with ":port" or without.
+/// "host", "host:port", "[v6]", "[v6]:port", "v6": host and port apart; no port is every port.
+std::pair<std::string_view, std::string_view> hostAndPort(std::string_view entry)
+{
+    std::size_t colon = entry.rfind(':');
+    if (entry.starts_with('[')) {
+        const auto end = entry.find(']');
+        colon = entry.find(':', end == std::string_view::npos ? entry.size() : end);
+        const auto port
+            = colon == std::string_view::npos ? std::string_view() : entry.substr(colon + 1);
+        return {entry.substr(1, end == std::string_view::npos ? end : end - 1), port};
+    }
+    if (colon == std::string_view::npos || entry.find(':') != colon) {
+        return {entry, {}};
+    }
+    return {entry.substr(0, colon), entry.substr(colon + 1)};
+}
+
+/// An address matches itself in any writing, and a network ("10.0.0.0/8") what is in it.
+bool matchesAddress(std::string_view entry, const asio::ip::address& address)
+{
+    boost::system::error_code ec;
+    const std::string text(entry);
+    if (text.find('/') == std::string::npos) {
+        const auto wanted = asio::ip::make_address(text, ec);
+        return !ec && wanted == address;
+    }
+    if (address.is_v4()) {
+        const auto net = asio::ip::make_network_v4(text, ec);
+        return !ec
+            && asio::ip::network_v4(address.to_v4(), net.prefix_length()).network()
+            == net.network();
+    }
+    const auto net = asio::ip::make_network_v6(text, ec);
+    return !ec
+        && asio::ip::network_v6(address.to_v6(), net.prefix_length()).network() == net.network();
+}
+
+/// One entry of NO_PROXY: "*", "host", ".domain", "domain", an address or a network, each with
+/// ":port" or without. As curl does it, a domain covers the names below it.
 bool matchesNoProxy(std::string_view entry, const BaseUrl& url)
 {
-    entry = trimmed(entry);
-    if (entry.empty()) {
-        return false;
-    }
     if (entry == "*") {
         return true;
     }
-    if (const auto colon = entry.rfind(':');
-        colon != std::string_view::npos && entry.find(':') == colon) {
-        if (entry.substr(colon + 1) != url.port) {
-            return false;
-        }
-        entry = entry.substr(0, colon);
+    const auto [host, port] = hostAndPort(entry);
+    if (host.empty() || (!port.empty() && port != url.port)) {
+        return false;
     }
-    if (entry.starts_with('.')) {
-        entry.remove_prefix(1);
+    boost::system::error_code ec;
+    if (const auto address = asio::ip::make_address(url.host, ec); !ec) {
+        return matchesAddress(host, address); // "4" is no domain of 1.2.3.4
     }
-    const auto host = toLower(url.host);
-    const auto wanted = toLower(entry);
-    return host == wanted
-        || (host.size() > wanted.size() && host.ends_with(wanted)
-            && host[host.size() - wanted.size() - 1] == '.');
+    const auto plain = [](std::string_view name) {
+        name.remove_prefix(name.starts_with('.') ? 1 : 0);
+        name.remove_suffix(name.ends_with('.') ? 1 : 0);
+        return toLower(name);
+    };
+    const auto name = plain(url.host);
+    const auto wanted = plain(host);
+    return !wanted.empty() && (name == wanted || name.ends_with("." + wanted));
 }
 
-bool isExempt(const std::string& list, const BaseUrl& url)
+/// Entries stand between commas, spaces or both.
+bool isExempt(std::string_view list, const BaseUrl& url)
 {
-    std::string_view rest = list;
-    while (!rest.empty()) {
-        const auto comma = rest.find(',');
-        if (matchesNoProxy(rest.substr(0, comma), url)) {
+    constexpr std::string_view between = ", \t";
+    for (;;) {
+        const auto begin = list.find_first_not_of(between);
+        if (begin == std::string_view::npos) {
+            return false;
+        }
+        list.remove_prefix(begin);
+        const auto end = std::min(list.find_first_of(between), list.size());
+        if (matchesNoProxy(list.substr(0, end), url)) {
             return true;
         }
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+        list.remove_prefix(end);
     }
-    return false;
 }
 
 /// "%40" → "@"; anything else stays.
