@@ -30,11 +30,14 @@ constexpr std::int64_t patches(std::int64_t count, std::int64_t factorHundredths
 }
 constexpr std::int64_t original = patches(patchesOriginalMax, dearestFactorHundredths);
 
-// Anthropic (platform.claude.com/docs/en/build-with-claude/vision): images are scaled to about
-// 1,600 tokens; models from 4.7 on read up to 2,576 px on the long edge, which is 4,784 tokens.
-// Google (ai.google.dev/gemini-api/docs/media-resolution, "Token counts"): Gemini 3 spends at most
-// 2,240 tokens on an image, at "ultra high". Before it images are cut into tiles of 258 tokens
-// without a published maximum, so they are not here.
+// Anthropic (platform.claude.com/docs/en/build-with-claude/vision): a token is a patch of 28 px of
+// the image scaled down to what the model reads: 1,568 tokens; from 4.7 on 2,576 px on the long
+// edge (92 patches) and 4,784 tokens. The larger one counts for every Claude. Google
+// (ai.google.dev/gemini-api/docs/media-resolution, "Token counts"): the setting is "the maximum
+// number of tokens allocated"; Gemini 3 has at most 2,240 for an image, at "ultra high". Before it
+// images are cut into tiles of 258 tokens without a published maximum, so they are not here: under
+// a hard pool they are refused rather than guessed. Read again in 2026-11 only as text: patches,
+// scaling and "maximum" are confirmed, the tables with 4,784 and 2,240 were not shown.
 constexpr std::array imageLimits{
     ImageLimit{"gpt-4o-mini", 2'833 + tilesMax * 5'667},
     ImageLimit{"gpt-4.1-mini", patches(patchesMax, 162)},

@@ -227,6 +227,7 @@ PriceSheet readSheet(Row& row, const JsonText& node)
     static_cast<TokenPrices&>(sheet) = readPrices(row, node);
     sheet.validFrom = row.date("validFrom");
     sheet.source = row.text("source", false);
+    sheet.fetchedAtUs = row.date("fetched");
     readFlatTier(row, sheet);
     if (node.find("contextTiers") != nullptr) {
         sheet.contextTiers = readContextTiers(row, node);
@@ -353,6 +354,12 @@ Result<PriceBook> parseBook(std::string_view json)
     PriceBook book;
     book.date = std::string(root->string("date"));
     book.sources = std::string(root->string("sources"));
+    const auto readUs = dateUs(book.date);
+    if (!book.date.empty() && !readUs) {
+        return Error(ErrorCode::InvalidArgument,
+            "The price book's \"date\" is not a date such as 2026-09-28.",
+            "Nothing of the book was taken over.");
+    }
     std::set<std::string> seen;
     std::size_t number = 0;
     for (const auto& entry : models->members) {
@@ -366,6 +373,10 @@ Result<PriceBook> parseBook(std::string_view json)
         if (!seen.insert(model->id()).second) {
             return Error(ErrorCode::AlreadyExists, where + model->id() + " is listed twice.",
                 "Nothing of the book was taken over.");
+        }
+        for (PriceSheet& sheet : model->prices) { // every price says where it is from, and when
+            sheet.fetchedAtUs = sheet.fetchedAtUs != 0 ? sheet.fetchedAtUs : readUs.value_or(0);
+            sheet.source = sheet.source.empty() ? book.sources : sheet.source;
         }
         book.models.push_back(std::move(*model));
     }

@@ -45,11 +45,20 @@ Result<Target> targetOf(const std::string& text)
     if (!plain) {
         return Error(ErrorCode::InvalidArgument, "The address holds characters no URL has.");
     }
+    if (isForbiddenHost(url->host)) {
+        return Error(ErrorCode::InvalidArgument,
+            "The address " + url->host
+                + " is link-local or a metadata service, which are never "
+                  "called.",
+            "Price lists are on public addresses.");
+    }
     const bool loopback
         = url->host == "localhost" || url->host == "127.0.0.1" || url->host == "::1";
     if (!url->tls && !loopback) {
-        return Error(ErrorCode::InvalidArgument, "A price list is fetched over https only.",
-            "Whoever can change what is read on the way could change your prices.");
+        return Error(ErrorCode::InvalidArgument,
+            "A price list is fetched over https only: whoever can change what is read on the way "
+            "could change your prices.",
+            "Use the https:// address, or download the file and import that.");
     }
     return target;
 }
@@ -86,6 +95,16 @@ private:
     {
         return {ErrorCode::Io, "\"" + m_target.url.host + "\" cannot be read: " + why + ".",
             "Check the address and your network, or download the file and import that."};
+    }
+
+    [[nodiscard]] Error untrusted(const std::string& why) const
+    {
+        return {ErrorCode::Io,
+            "\"" + m_target.url.host + "\" cannot be trusted (TLS: " + why
+                + "). Its certificate must be valid for its name and signed by an authority that "
+                  "this system trusts.",
+            "For an authority of your own start Headgate with SSL_CERT_FILE set to its PEM file, "
+            "or download the file and import that."};
     }
 
     asio::awaitable<Result<std::string>> fetch()
@@ -125,7 +144,7 @@ private:
         stream.set_verify_callback(ssl::host_name_verification(m_target.url.host), ec);
         co_await stream.async_handshake(ssl::stream_base::client, token);
         if (ec) {
-            co_return failed("TLS: " + ec.message());
+            co_return untrusted(ec.message());
         }
         auto secure = exchange(stream);
         co_return co_await std::move(secure);
@@ -174,16 +193,18 @@ private:
     [[nodiscard]] Result<std::string> statusChecked(ResponseParser& parser, std::string body) const
     {
         const int status = parser.status();
-        if (status == 200) {
-            return body;
-        }
         for (const auto& [name, value] : parser.takeHeaders()) {
+            if (name == "content-encoding" && !value.empty() && toLower(value) != "identity") {
+                return failed("it answers packed (" + value.substr(0, 40)
+                    + ") although it was asked for plain text");
+            }
             if (status >= 300 && status < 400 && name == "location") {
                 return failed("it redirects to " + value.substr(0, 200)
                     + ", and redirects are not followed; use that address if you trust it");
             }
         }
-        return failed("it answers with status " + std::to_string(status));
+        return status == 200 ? Result<std::string>(std::move(body))
+                             : failed("it answers with status " + std::to_string(status));
     }
 
     Target m_target;

@@ -317,6 +317,7 @@ catalog::Model withPrice(const catalog::Model& model, int column, Price price, T
     }
     sheet.validFrom = nowUs;
     sheet.source = operatorSource;
+    sheet.fetchedAtUs = 0; // no list says this price
     const auto later = std::upper_bound(changed.prices.begin(), changed.prices.end(), nowUs,
         [](TimeUs at, const catalog::PriceSheet& other) { return at < other.validFrom; });
     changed.prices.insert(later, std::move(sheet));
