@@ -118,9 +118,16 @@ Result<UpstreamKeys> Exchange::takeKeys(const catalog::Provider& provider)
     if (const auto it = m_config.proxyAuth.find(provider.name); it != m_config.proxyAuth.end()) {
         keys.proxyAuth = it->second;
     }
+    const auto known = m_config.providerKeys.find(provider.name);
+    const bool hasNone = known == m_config.providerKeys.end() || known->second.empty();
+    if (hasNone && (provider.hasKey || !provider.extraKeys.empty())) {
+        return Error(ErrorCode::Unavailable,
+            fmt::format("The key of provider \"{}\" cannot be had: the OS keychain that keeps it "
+                        "is locked or gone. An operator can unlock it or set the key again.",
+                provider.name));
+    }
     if (m_env.health == nullptr) {
-        const auto known = m_config.providerKeys.find(provider.name);
-        if (known != m_config.providerKeys.end() && !known->second.empty()) {
+        if (!hasNone) {
             keys.key = known->second.front().secret;
         }
         return keys;

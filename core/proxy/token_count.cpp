@@ -105,7 +105,7 @@ const catalog::Provider* TokenCount::providerToAsk() const
     }
     const auto* provider = m_env.config->catalog.provider(m_model->provider);
     const bool speaks = provider != nullptr && provider->enabled && !provider->simulated
-        && (provider->hasKey || !provider->needsKey)
+        && (provider->hasKey || !provider->extraKeys.empty() || !provider->needsKey)
         && upstreamDialectOf(*provider, m_request.path.dialect) == m_request.path.dialect;
     return speaks ? provider : nullptr;
 }
@@ -155,6 +155,8 @@ asio::awaitable<bool> TokenCount::ask(const catalog::Provider& provider)
     if (const auto it = m_env.config->providerKeys.find(provider.name);
         it != m_env.config->providerKeys.end() && !it->second.empty()) {
         keys.key = it->second.front().secret; // counting costs nothing: no turns are taken
+    } else if (provider.hasKey) {
+        co_return false; // its key is out of reach
     }
     if (const auto it = m_env.config->proxyAuth.find(provider.name);
         it != m_env.config->proxyAuth.end()) {

@@ -391,8 +391,8 @@ void deny(Option& option, const ledger::BudgetView& view, Money needed)
 
 bool isUsable(const catalog::Provider& provider)
 {
-    return provider.simulated || provider.hasKey || !provider.needsKey
-        || isLoopback(provider.baseUrl);
+    return provider.simulated || provider.hasKey || !provider.extraKeys.empty()
+        || !provider.needsKey || isLoopback(provider.baseUrl);
 }
 
 bool hasRealProvider(const catalog::Catalog& catalog, bool embedding)

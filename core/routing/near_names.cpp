@@ -31,11 +31,49 @@ std::size_t distance(std::string_view a, std::string_view b)
     return row[b.size()];
 }
 
+using Scored = std::vector<std::pair<std::size_t, std::string>>;
+
+bool isNear(std::size_t score, std::string_view asked)
+{
+    return score <= std::max<std::size_t>(2, asked.size() / 3);
+}
+
+std::vector<std::string> nearest(Scored found)
+{
+    std::sort(found.begin(), found.end());
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < found.size() && i < namesMax; ++i) {
+        names.push_back(std::move(found[i].second));
+    }
+    return names;
+}
+
 } // namespace
+
+std::vector<std::string> nearWords(const std::vector<std::string>& known, std::string_view asked)
+{
+    Scored found;
+    for (const std::string& name : known) {
+        if (const auto score = distance(asked, name); isNear(score, asked)) {
+            found.emplace_back(score, name);
+        }
+    }
+    return nearest(std::move(found));
+}
+
+std::string didYouMean(const std::vector<std::string>& names)
+{
+    std::string text = names.empty() ? "" : "Did you mean ";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        text += i == 0 ? "" : i + 1 == names.size() ? " or " : ", ";
+        text += "\"" + names[i] + "\"";
+    }
+    return names.empty() ? text : text + "?";
+}
 
 std::vector<std::string> nearNames(const catalog::Catalog& catalog, std::string_view asked)
 {
-    std::vector<std::pair<std::size_t, std::string>> found;
+    Scored found;
     for (const catalog::Model& model : catalog.models) {
         if (!model.enabled || model.embedding) {
             continue;
@@ -48,29 +86,18 @@ std::vector<std::string> nearNames(const catalog::Catalog& catalog, std::string_
         if (part) {
             score = std::min<std::size_t>(score, 2);
         }
-        if (score <= std::max<std::size_t>(2, asked.size() / 3)) {
+        if (isNear(score, asked)) {
             found.emplace_back(score, id);
         }
     }
-    std::sort(found.begin(), found.end());
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < found.size() && i < namesMax; ++i) {
-        names.push_back(std::move(found[i].second));
-    }
-    return names;
+    return nearest(std::move(found));
 }
 
 std::string unknownModelText(const catalog::Catalog& catalog, std::string_view asked)
 {
     std::string text = "The model \"" + std::string(asked) + "\" is not in the catalog.";
-    const std::vector<std::string> names = nearNames(catalog, asked);
-    if (!names.empty()) {
-        text += " Did you mean ";
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            text += i == 0 ? "" : i + 1 == names.size() ? " or " : ", ";
-            text += "\"" + names[i] + "\"";
-        }
-        text += "?";
+    if (const auto meant = didYouMean(nearNames(catalog, asked)); !meant.empty()) {
+        text += " " + meant;
     }
     return text
         + " Use \"auto\" to have a model chosen, or add it in the console under Catalog or with "

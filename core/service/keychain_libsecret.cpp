@@ -50,11 +50,12 @@ struct Library {
     void (*freePassword)(char* password) = nullptr;
     void (*freeError)(GError* error) = nullptr;
     void (*unref)(void* object) = nullptr;
+    void (*disconnect)() = nullptr;
 
     [[nodiscard]] bool isWhole() const
     {
         return serviceGet && collectionForAlias && isLocked && store && lookup && freePassword
-            && freeError && unref;
+            && freeError && unref && disconnect;
     }
 };
 
@@ -79,6 +80,7 @@ const Library* library()
             find(handle, "secret_password_free", out.freePassword);
             find(handle, "g_error_free", out.freeError);
             find(handle, "g_object_unref", out.unref);
+            find(handle, "secret_service_disconnect", out.disconnect);
         }
         return out;
     }();
@@ -174,13 +176,27 @@ Result<std::string> writeNow(const std::string& home, const std::string& whole)
     return std::string();
 }
 
+/// libsecret keeps speaking to the keyring it met first: one that was started anew since is found
+/// only after its forerunner is forgotten.
+template <typename F>
+Result<std::string> withFreshService(F&& work)
+{
+    auto out = work();
+    if (!out) {
+        library()->disconnect();
+        out = work();
+    }
+    return out;
+}
+
 class SystemKeychain final : public Keychain {
 public:
     explicit SystemKeychain(std::string home) : m_home(std::move(home)) { }
 
     Result<Secret> read() override
     {
-        auto out = within([home = m_home] { return readNow(home); });
+        auto out = within(
+            [home = m_home] { return withFreshService([&home] { return readNow(home); }); });
         if (!out) {
             return out.error();
         }
@@ -189,7 +205,9 @@ public:
 
     Result<void> write(const Secret& whole) override
     {
-        auto out = within([home = m_home, text = whole.reveal()] { return writeNow(home, text); });
+        auto out = within([home = m_home, text = whole.reveal()] {
+            return withFreshService([&home, &text] { return writeNow(home, text); });
+        });
         return out ? Result<void>() : Result<void>(out.error());
     }
 

@@ -106,7 +106,11 @@ Result<void> Service::Impl::change(
     if (!summary) {
         return summary.error();
     }
-    return commit(std::move(next), actor, std::move(*summary));
+    auto done = commit(std::move(next), actor, std::move(*summary));
+    if (secrets) {
+        noteKeys();
+    }
+    return done;
 }
 
 Result<void> Service::Impl::commit(Config next, const std::string& actor, std::string summary)

@@ -27,7 +27,8 @@ namespace headgate::service {
 /// Names in the key vault.
 [[nodiscard]] std::string secretName(const std::string& provider, const std::string& label = {});
 [[nodiscard]] std::string proxySecretName(const std::string& provider);
-[[nodiscard]] Error noProvider(const std::string& name);
+/// Names those that are near.
+[[nodiscard]] Error noProvider(const Config& config, const std::string& name);
 
 /// Names of the keys that demo traffic uses begin with this.
 inline constexpr const char* demoKeyPrefix = "demo-";
@@ -69,6 +70,10 @@ struct Service::Impl {
     void saveHealth(); ///< when there is something new
     void watchHealth();
     void retryKeychain();
+    void noteKeys(); ///< where keys are kept, for people; commandMutex is held
+    /// Under which label the provider has the very same key; empty: it has not.
+    [[nodiscard]] std::string labelOfKey(
+        const catalog::Provider& provider, const Secret& key) const; ///< commandMutex is held
     [[nodiscard]] std::string missingKeys() const; ///< commandMutex is held
     [[nodiscard]] std::string warningText() const;
     void onLedgerEvent(const ledger::LedgerEvent& event);

@@ -128,8 +128,7 @@ Result<void> Service::setDiscount(
         const auto found = std::find_if(next.providers.begin(), next.providers.end(),
             [&](const catalog::Provider& known) { return known.name == provider; });
         if (found == next.providers.end()) {
-            return Error(ErrorCode::NotFound, "There is no provider \"" + provider + "\".",
-                "`headgate providers list` shows them.");
+            return noProvider(next, provider);
         }
         found->discountPermille = permille;
         return fmt::format(

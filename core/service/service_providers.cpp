@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/catalog/price_book.h"
+#include "core/routing/near_names.h"
 #include "core/service/private_file.h"
 #include "core/service/provider_probe.h"
 #include "core/service/validate.h"
@@ -39,10 +40,15 @@ std::string proxySecretName(const std::string& provider)
     return "proxy:" + provider;
 }
 
-Error noProvider(const std::string& name)
+Error noProvider(const Config& config, const std::string& name)
 {
+    std::vector<std::string> known;
+    for (const auto& provider : config.providers) {
+        known.push_back(provider.name);
+    }
+    const auto meant = routing::didYouMean(routing::nearWords(known, name));
     return Error(ErrorCode::NotFound, "There is no provider \"" + name + "\".",
-        "`headgate providers list` shows the names.");
+        (meant.empty() ? "" : meant + " ") + "`headgate providers list` shows the names.");
 }
 
 Result<catalog::Provider> Service::addProvider(NewProvider given, const std::string& actor)
@@ -53,6 +59,9 @@ Result<catalog::Provider> Service::addProvider(NewProvider given, const std::str
     provider.hasKey = !given.key.empty();
     provider.keyHint = given.key.empty() ? std::string() : given.key.hint();
     if (auto fine = checkProvider(*m_impl->current(), provider, true); !fine) {
+        return fine.error();
+    }
+    if (auto fine = checkSecret(given.key); !fine) {
         return fine.error();
     }
     provider.baseUrl = *checkedUrl(provider.baseUrl);
@@ -84,7 +93,7 @@ Result<void> Service::editProvider(const catalog::Provider& given, const std::st
         const auto found = std::find_if(next.providers.begin(), next.providers.end(),
             [&](const catalog::Provider& provider) { return provider.name == given.name; });
         if (found == next.providers.end()) {
-            return noProvider(given.name);
+            return noProvider(next, given.name);
         }
         catalog::Provider provider = given;
         provider.simulated = found->simulated;
@@ -110,7 +119,10 @@ Result<void> Service::setProviderKey(const std::string& name, Secret key, const 
     const auto known = std::find_if(config->providers.begin(), config->providers.end(),
         [&](const catalog::Provider& provider) { return provider.name == name; });
     if (known == config->providers.end()) {
-        return noProvider(name);
+        return noProvider(*config, name);
+    }
+    if (auto fine = checkSecret(key); !fine) {
+        return fine;
     }
     const auto before = m_impl->secrets->get(secretName(name));
     if (auto done = m_impl->secrets->put(secretName(name), key); !done) {
@@ -154,10 +166,14 @@ Result<void> Service::removeProvider(const std::string& name, const std::string&
         const auto gone = std::erase_if(next.providers,
             [&](const catalog::Provider& provider) { return provider.name == name; });
         if (gone == 0) {
-            return noProvider(name);
+            return noProvider(next, name);
         }
         std::erase_if(
             next.models, [&](const catalog::Model& model) { return model.provider == name; });
+        for (auto& model : next.models) { // nobody can stand in who is not there
+            std::erase_if(
+                model.fallbacks, [&](const std::string& id) { return id.starts_with(name + "/"); });
+        }
         // A removed provider's keys are removed for good, also when the removal is undone.
         for (const auto& secret : names) {
             if (auto removed = m_impl->secrets->remove(secret); !removed) {
@@ -184,7 +200,7 @@ void Service::testProvider(
     const auto found = std::find_if(config->providers.begin(), config->providers.end(),
         [&](const catalog::Provider& provider) { return provider.name == name; });
     if (found == config->providers.end()) {
-        done(noProvider(name));
+        done(noProvider(*config, name));
         return;
     }
     proxy::UpstreamKeys keys;
@@ -207,6 +223,20 @@ void Service::testProvider(
 
 // --- more keys
 
+std::string Service::Impl::labelOfKey(const catalog::Provider& provider, const Secret& key) const
+{
+    const auto isSame = [&](const std::string& label) {
+        const auto kept = secrets->get(secretName(provider.name, label));
+        return kept && kept->reveal() == key.reveal();
+    };
+    if (isSame({})) {
+        return "key";
+    }
+    const auto found = std::find_if(provider.extraKeys.begin(), provider.extraKeys.end(),
+        [&](const catalog::ExtraKey& extra) { return isSame(extra.label); });
+    return found == provider.extraKeys.end() ? std::string() : found->label;
+}
+
 Result<catalog::ExtraKey> Service::addProviderKey(
     const std::string& name, std::string label, Secret key, const std::string& actor)
 {
@@ -214,11 +244,14 @@ Result<catalog::ExtraKey> Service::addProviderKey(
     Config now = *m_impl->current();
     const auto* provider = findProvider(now, name);
     if (provider == nullptr) {
-        return noProvider(name);
+        return noProvider(now, name);
     }
     if (key.empty()) {
         return Error(ErrorCode::InvalidArgument, "The key is empty.",
             "Give it with --key-env VARIABLE or --key-stdin.");
+    }
+    if (auto fine = checkSecret(key); !fine) {
+        return fine.error();
     }
     if (!provider->hasKey) {
         return Error(ErrorCode::InvalidArgument,
@@ -240,6 +273,11 @@ Result<catalog::ExtraKey> Service::addProviderKey(
         return Error(ErrorCode::AlreadyExists,
             "The provider \"" + name + "\" has a key \"" + label + "\" or it cannot be called so.",
             "Choose another --label.");
+    }
+    if (const auto owner = m_impl->labelOfKey(*provider, key); !owner.empty()) {
+        return Error(ErrorCode::AlreadyExists,
+            fmt::format("The provider \"{}\" has this key already, as \"{}\".", name, owner),
+            "Another key of the same account shares its limits; give one of another account.");
     }
     if (provider->extraKeys.size() + 1 >= limits::keysPerProviderMax) {
         return Error(ErrorCode::InvalidArgument,
@@ -264,21 +302,25 @@ Result<catalog::ExtraKey> Service::addProviderKey(
 Result<void> Service::removeProviderKey(
     const std::string& name, const std::string& label, const std::string& actor)
 {
+    const Error noKey(ErrorCode::NotFound,
+        "The provider \"" + name + "\" has no key \"" + label + "\".",
+        "`headgate providers list --json` shows its keys.");
     if (label.empty() || label == "key") {
-        return setProviderKey(name, Secret(), actor);
+        Config now = *m_impl->current();
+        const auto* known = findProvider(now, name);
+        return known != nullptr && !known->hasKey ? Result<void>(noKey)
+                                                  : setProviderKey(name, Secret(), actor);
     }
     const std::lock_guard commands(m_impl->commandMutex);
     auto done = m_impl->change(actor, [&](Config& next) -> Result<std::string> {
         auto* provider = findProvider(next, name);
         if (provider == nullptr) {
-            return noProvider(name);
+            return noProvider(next, name);
         }
         const auto gone = std::erase_if(
             provider->extraKeys, [&](const catalog::ExtraKey& key) { return key.label == label; });
         if (gone == 0) {
-            return Error(ErrorCode::NotFound,
-                "The provider \"" + name + "\" has no key \"" + label + "\".",
-                "`headgate providers list --json` shows its keys.");
+            return noKey;
         }
         return fmt::format("Remove key {} of provider {}", label, name);
     });
@@ -286,7 +328,9 @@ Result<void> Service::removeProviderKey(
         return done;
     }
     m_impl->health.forgetKey(name, label);
-    return m_impl->secrets->remove(secretName(name, label));
+    done = m_impl->secrets->remove(secretName(name, label));
+    m_impl->noteKeys();
+    return done;
 }
 
 Result<void> Service::setProxyAuth(const std::string& name, Secret auth, const std::string& actor)
@@ -294,7 +338,7 @@ Result<void> Service::setProxyAuth(const std::string& name, Secret auth, const s
     const std::lock_guard commands(m_impl->commandMutex);
     Config now = *m_impl->current();
     if (findProvider(now, name) == nullptr) {
-        return noProvider(name);
+        return noProvider(now, name);
     }
     if (auto done = m_impl->secrets->put(proxySecretName(name), auth); !done) {
         return done;
@@ -311,7 +355,7 @@ Result<void> Service::forgetHealth(const std::string& name, const std::string& a
 {
     Config now = *m_impl->current();
     if (findProvider(now, name) == nullptr) {
-        return noProvider(name);
+        return noProvider(now, name);
     }
     m_impl->health.forget(name);
     log::info("What was held against provider {} is forgotten by {}.", name, actor);
@@ -392,6 +436,11 @@ void Service::Impl::retryKeychain()
     if (const auto running = runningProxy()) {
         running->setConfig(std::move(forProxy));
     }
+    noteKeys();
+}
+
+void Service::Impl::noteKeys()
+{
     const auto problem = missingKeys();
     const std::lock_guard state(stateMutex);
     keysText = secrets->text();

@@ -81,14 +81,6 @@ bool isLoopback(const std::string& host)
     return host == "localhost" || host.starts_with("127.") || host == "::1";
 }
 
-/// Link-local addresses answer with cloud credentials; nobody runs a model there.
-bool isForbiddenHost(const std::string& host)
-{
-    return host.starts_with("169.254.") || host.starts_with("fe80:") || host == "0.0.0.0"
-        || host == "::" || host == "metadata.google.internal" || host == "metadata"
-        || host == "fd00:ec2::254";
-}
-
 Result<void> checkFees(const catalog::PriceSheet& sheet, const std::string& model)
 {
     const auto isNegative
@@ -304,9 +296,9 @@ Result<std::string> checkedUrl(std::string_view url)
     if (host.empty() || !portIsFine(authority)) {
         return invalid("The URL has no proper host or port.", remedy);
     }
-    if (isForbiddenHost(host)) {
-        return invalid(
-            "The address " + host + " is link-local: cloud machines keep credentials there.",
+    if (proxy::isForbiddenHost(host)) { // nobody runs a model there
+        return invalid("The address " + host
+                + " is link-local or a metadata service: cloud machines keep credentials there.",
             "Use the provider's own address.");
     }
     if (!secure && !isLoopback(host)) {
@@ -367,6 +359,20 @@ Result<void> checkProvider(const Config& config, const catalog::Provider& provid
         || provider.firstByteTimeoutMs < 0 || provider.idleTimeoutMs < 0) {
         return invalid(
             "A limit of provider \"" + provider.name + "\" is negative.", "Use 0 for the default.");
+    }
+    return {};
+}
+
+Result<void> checkSecret(const Secret& key)
+{
+    // Far above any provider's key; a header of more is refused by most servers.
+    constexpr std::size_t keyBytesMax = 8 * 1024;
+    const std::string& text = key.reveal();
+    const bool visible
+        = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+    if (!visible || text.size() > keyBytesMax) {
+        return invalid("The key holds spaces, line breaks or other characters no key has.",
+            "Copy it again, alone and on one line.");
     }
     return {};
 }

@@ -5,6 +5,7 @@
 // What a configuration may hold: every rule that a command's input must pass, each with a message
 // that says how to fix it. Pure functions of the configuration; any thread.
 
+#include "core/base/secret.h"
 #include "core/service/config.h"
 
 #include <string>
@@ -22,6 +23,8 @@ namespace headgate::service {
 [[nodiscard]] Result<void> checkKey(const Config& config, const KeyRecord& key, TimeUs nowUs);
 /// Trims a trailing slash; refuses what could send keys to the wrong place.
 [[nodiscard]] Result<std::string> checkedUrl(std::string_view url);
+/// A provider's key as it may stand in a header; an empty one is none.
+[[nodiscard]] Result<void> checkSecret(const Secret& key);
 [[nodiscard]] Result<void> checkProvider(
     const Config& config, const catalog::Provider& provider, bool isNew);
 [[nodiscard]] Result<void> checkModel(const Config& config, const catalog::Model& model);

@@ -36,8 +36,8 @@ void addPoolVerbs(VerbTable& table);
 void addKeyVerbs(VerbTable& table);
 void addCatalogVerbs(VerbTable& table);
 void addPriceVerbs(VerbTable& table);
-/// The part of providers.set that is about money; the verb itself is with the catalog's.
-[[nodiscard]] Result<void> setDiscountOf(const VerbCall& call);
+/// `discount` of providers.set, "12.5%"; stays as it is when absent.
+[[nodiscard]] Result<void> readDiscount(const boost::json::object& args, int& permille);
 void addActivityVerbs(VerbTable& table);
 void addGeneralVerbs(VerbTable& table);
 void addLedgerVerbs(VerbTable& table);

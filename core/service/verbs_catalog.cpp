@@ -2,8 +2,11 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/service/verbs.h"
 
+#include "core/base/limits.h"
 #include "core/catalog/price_book.h"
 #include "core/proxy/provider_health.h"
+#include "core/routing/near_names.h"
+#include "core/service/validate.h"
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -294,8 +297,15 @@ Result<catalog::Provider> newProvider(const json::object& args)
     }
     const bool ofPreset = preset && preset->dialect == dialect;
     if (!hasArg(args, "url") && !ofPreset) {
+        std::vector<std::string> known;
+        for (const auto& one : catalog::providerPresets()) {
+            known.push_back(one.name);
+        }
+        const auto meant
+            = preset ? std::string() : routing::didYouMean(routing::nearWords(known, *name));
         return Error(ErrorCode::InvalidArgument, "The URL of \"" + *name + "\" is needed.",
-            "Give --url, or the name of a known provider such as groq.");
+            meant.empty() ? "Give --url, or the name of a known provider such as groq."
+                          : meant + " Else give --url.");
     }
     return catalog::providerFor(
         *name, dialect, hasArg(args, "url") ? textArg(args, "url") : preset->baseUrl);
@@ -339,11 +349,20 @@ Result<void> setProvider(const VerbCall& call)
     if (auto done = readProviderFields(call.args, provider); !done) {
         return done;
     }
-    if (auto done = call.service.editProvider(provider, actorArg(call.args)); !done) {
+    if (auto done = readDiscount(call.args, provider.discountPermille); !done) {
+        return done; // before anything is changed
+    }
+    if (auto done = checkSecret(Secret(textArg(call.args, "key"))); !done) {
         return done;
     }
-    if (hasArg(call.args, "discount")) {
-        if (auto done = setDiscountOf(call); !done) {
+    const auto isSecret = [](const auto& arg) {
+        return arg.key() == "name" || arg.key() == "actor" || arg.key() == "key"
+            || arg.key() == "proxy_auth";
+    };
+    // A key alone makes no second revision that changes nothing.
+    if (known == config->providers.end()
+        || !std::all_of(call.args.begin(), call.args.end(), isSecret)) {
+        if (auto done = call.service.editProvider(provider, actorArg(call.args)); !done) {
             return done;
         }
     }
@@ -392,7 +411,44 @@ Result<void> clearProvider(const VerbCall& call)
     return done ? sendProvider(call, *name) : done;
 }
 
-/// "--fallback A,B": ids or names of models, tried in this order; "none" takes them away.
+/// "A,B": ids or names of models, tried in this order; "none" takes them away. Two that name each
+/// other are fine: only the chain of the model that was asked for is followed.
+Result<void> readFallbacks(
+    const catalog::Catalog& all, const std::string& text, catalog::Model& model)
+{
+    model.fallbacks.clear();
+    std::string_view rest = text == "none" ? std::string_view() : std::string_view(text);
+    while (!rest.empty()) {
+        const auto comma = rest.find(',');
+        const std::string wanted(rest.substr(0, comma));
+        const auto* other = all.model(wanted);
+        if (other == nullptr || other->id() == model.id()) {
+            const auto meant = other != nullptr
+                ? std::string()
+                : routing::didYouMean(routing::nearNames(all, wanted));
+            return Error(ErrorCode::NotFound,
+                "\"" + wanted + "\" cannot stand in for " + model.id()
+                    + (other != nullptr ? ": it is the same." : ": there is no such model."),
+                (meant.empty() ? "" : meant + " ")
+                    + "Name other models of `headgate models list`, separated by commas.");
+        }
+        if (std::find(model.fallbacks.begin(), model.fallbacks.end(), other->id())
+            != model.fallbacks.end()) {
+            return Error(ErrorCode::InvalidArgument,
+                "\"" + wanted + "\" stands in for " + model.id() + " twice.", "Name it once.");
+        }
+        model.fallbacks.push_back(other->id());
+        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+    if (model.fallbacks.size() > limits::fallbacksMax) {
+        return Error(ErrorCode::InvalidArgument,
+            "At most " + std::to_string(limits::fallbacksMax) + " models can stand in for one.",
+            "More are never tried: name the best ones.");
+    }
+    return {};
+}
+
+/// "--fallback A,B".
 Result<void> setModel(const VerbCall& call)
 {
     const auto name = neededArg(call.args, "name");
@@ -404,23 +460,14 @@ Result<void> setModel(const VerbCall& call)
     const catalog::Catalog all{config->providers, config->models};
     const auto* known = all.model(*name);
     if (known == nullptr) {
+        const auto meant = routing::didYouMean(routing::nearNames(all, *name));
         return Error(ErrorCode::NotFound, "There is no model \"" + *name + "\".",
-            "`headgate models list` shows them as provider/name.");
+            (meant.empty() ? "" : meant + " ")
+                + "`headgate models list` shows them as provider/name.");
     }
     catalog::Model model = *known;
-    model.fallbacks.clear();
-    std::string_view rest = *fallback == "none" ? std::string_view() : std::string_view(*fallback);
-    while (!rest.empty()) {
-        const auto comma = rest.find(',');
-        const std::string wanted(rest.substr(0, comma));
-        const auto* other = all.model(wanted);
-        if (other == nullptr || other->id() == model.id()) {
-            return Error(ErrorCode::NotFound,
-                "\"" + wanted + "\" cannot stand in for " + model.id() + ".",
-                "Name other models of `headgate models list`, separated by commas.");
-        }
-        model.fallbacks.push_back(other->id());
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    if (auto done = readFallbacks(all, *fallback, model); !done) {
+        return done;
     }
     model.prices.clear(); // those that are known stay
     if (auto done = call.service.putModel(model, actorArg(call.args)); !done) {

@@ -177,30 +177,22 @@ Result<void> modelEstimates(const VerbCall& call)
 
 } // namespace
 
-Result<void> setDiscountOf(const VerbCall& call)
+Result<void> readDiscount(const json::object& args, int& permille)
 {
-    const auto name = neededArg(call.args, "name");
-    const auto discount = neededArg(call.args, "discount");
-    if (!name || !discount) {
-        return name ? discount.error() : name.error();
+    if (!hasArg(args, "discount")) {
+        return {};
     }
     // "5%", "5", "12.5%": whole tenths of a percent.
-    std::string digits = *discount;
-    if (digits.ends_with('%')) {
-        digits.pop_back();
-    }
-    const auto amount = Money::parse(digits);
+    const std::string text = textArg(args, "discount");
+    const auto amount = Money::parse(text.ends_with('%') ? text.substr(0, text.size() - 1) : text);
     constexpr std::int64_t nanoPerPermille = 100'000'000;
-    if (!amount || amount->isNegative() || amount->nano() % nanoPerPermille != 0) {
-        return Error(ErrorCode::InvalidArgument, "\"" + *discount + "\" is not a discount.",
-            "Write 5% or 12.5%.");
+    constexpr std::int64_t wholePermille = 1'000;
+    if (!amount || amount->isNegative() || amount->nano() % nanoPerPermille != 0
+        || amount->nano() / nanoPerPermille >= wholePermille) {
+        return Error(ErrorCode::InvalidArgument, "\"" + text + "\" is not a discount.",
+            "Write 5% or 12.5%; at most 99.9%.");
     }
-    const std::int64_t permille = std::min<std::int64_t>(amount->nano() / nanoPerPermille, 1'000);
-    if (auto done
-        = call.service.setDiscount(*name, static_cast<int>(permille), actorArg(call.args));
-        !done) {
-        return done;
-    }
+    permille = static_cast<int>(amount->nano() / nanoPerPermille);
     return {};
 }
 

@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 using namespace headgate;
@@ -80,6 +81,7 @@ class TestRobustness : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void initTestCase();
     void init();
     void cleanup();
     void hugeDeclaredBody();
@@ -112,9 +114,21 @@ private:
             QVERIFY2(peak < mostMiB, qPrintable(QStringLiteral("%1 MiB").arg(peak)));
         }
     }
+    rlim_t m_files = 0;
     std::unique_ptr<Home> m_home;
     std::unique_ptr<Serving> m_serving;
 };
+
+void TestRobustness::initTestCase()
+{
+    // Both ends of a thousand connections: here, and inherited by the process under test.
+    rlimit files{};
+    QCOMPARE(::getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur
+        = files.rlim_max == RLIM_INFINITY ? 8'192 : std::min<rlim_t>(files.rlim_max, 8'192);
+    QCOMPARE(::setrlimit(RLIMIT_NOFILE, &files), 0);
+    m_files = files.rlim_cur;
+}
 
 void TestRobustness::init()
 {
@@ -223,10 +237,14 @@ void TestRobustness::slowLoris()
 
 void TestRobustness::manyIdleConnections()
 {
+    constexpr int count = 1'000;
+    if (m_files < 2 * count) {
+        QSKIP("too few files may be open here for a thousand connections");
+    }
     QVERIFY(stillServes());
     const auto before = peakMiB(m_serving->pid());
     std::vector<std::unique_ptr<RawClient>> idle;
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < count; ++i) {
         idle.push_back(std::make_unique<RawClient>(m_serving->port));
         QVERIFY(idle.back()->connected());
         if (i % 2 == 0) { // half of them after an answer, half before a request
@@ -249,6 +267,11 @@ void TestRobustness::endlessProvider_data()
     QTest::addColumn<QByteArray>("begin");
     QTest::addColumn<QByteArray>("piece");
     QTest::addColumn<bool>("stream");
+    QTest::addColumn<QString>("dialect");
+    const auto row = [](const char* name, const QByteArray& begin, const QByteArray& piece,
+                         bool stream, const char* dialect = "openai") {
+        QTest::newRow(name) << begin << piece << stream << QString::fromLatin1(dialect);
+    };
     const QByteArray chunked("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n");
     const QByteArray json = chunked + "content-type: application/json\r\n\r\n";
     const QByteArray events = chunked + "content-type: text/event-stream\r\n\r\n";
@@ -257,21 +280,29 @@ void TestRobustness::endlessProvider_data()
     };
     const QByteArray delta(R"(data: {"choices":[{"index":0,"delta":{"content":"more and more"}}]})"
                            "\n\n");
-    QTest::newRow("status line") << QByteArray("HTTP/1.1 200 ") << QByteArray(10'000, 'O') << false;
-    QTest::newRow("head lines") << QByteArray("HTTP/1.1 200 OK\r\n")
-                                << QByteArray("x-a: b\r\n").repeated(500) << false;
-    QTest::newRow("one header") << QByteArray("HTTP/1.1 200 OK\r\nx: ") << QByteArray(10'000, 'v')
-                                << false;
-    QTest::newRow("interim answers")
-        << QByteArray() << QByteArray("HTTP/1.1 100 Continue\r\n\r\n").repeated(100) << false;
-    QTest::newRow("body") << json + chunk("{\"a\":\"") << chunk(QByteArray(1'000'000, 'x'))
-                          << false;
-    QTest::newRow("one event") << events + chunk("data: ") << chunk(QByteArray(100'000, 'x'))
-                               << true;
-    QTest::newRow("data lines") << events << chunk(QByteArray("data: x\n").repeated(10'000))
-                                << true;
-    QTest::newRow("deltas") << events << chunk(delta.repeated(1'000)) << true;
-    QTest::newRow("chunk extension") << events + "1;" << QByteArray(10'000, 'e') << true;
+    const QByteArray lines = chunked + "content-type: application/x-ndjson\r\n\r\n";
+    const QByteArray line(
+        R"({"model":"m","message":{"role":"assistant","content":"more"},"done":false})"
+        "\n");
+    row("status line", "HTTP/1.1 200 ", QByteArray(10'000, 'O'), false);
+    row("head lines", "HTTP/1.1 200 OK\r\n", QByteArray("x-a: b\r\n").repeated(500), false);
+    row("one header", "HTTP/1.1 200 OK\r\nx: ", QByteArray(10'000, 'v'), false);
+    row("interim answers", {}, QByteArray("HTTP/1.1 100 Continue\r\n\r\n").repeated(100), false);
+    row("body", json + chunk("{\"a\":\""), chunk(QByteArray(1'000'000, 'x')), false);
+    row("body without a length", "HTTP/1.1 200 OK\r\n\r\n{\"a\":\"", QByteArray(1'000'000, 'x'),
+        false);
+    row("error body", "HTTP/1.1 500 No\r\n\r\n{\"a\":\"", QByteArray(1'000'000, 'x'), false);
+    row("one event", events + chunk("data: "), chunk(QByteArray(100'000, 'x')), true);
+    row("data lines", events, chunk(QByteArray("data: x\n").repeated(10'000)), true);
+    row("deltas", events, chunk(delta.repeated(1'000)), true);
+    row("comments", events, chunk(QByteArray(": still here\n\n").repeated(5'000)), true);
+    row("chunk extension", events + "1;", QByteArray(10'000, 'e'), true);
+    row("chunks of one byte", events, QByteArray("1\r\nx\r\n").repeated(10'000), true);
+    row("one NDJSON line", lines + chunk("{\"model\":\""), chunk(QByteArray(100'000, 'x')), true,
+        "ollama");
+    row("NDJSON lines", lines, chunk(line.repeated(1'000)), true, "ollama");
+    row("one event to translate", events + chunk("data: "), chunk(QByteArray(100'000, 'x')), true,
+        "anthropic");
 }
 
 void TestRobustness::endlessProvider()
@@ -279,6 +310,7 @@ void TestRobustness::endlessProvider()
     QFETCH(QByteArray, begin);
     QFETCH(QByteArray, piece);
     QFETCH(bool, stream);
+    QFETCH(QString, dialect);
     std::atomic<bool> stopped{false};
     const auto bytes = piece.toStdString();
     ScriptServer endless([&](const ScriptRequest&, ScriptLink& link) {
@@ -289,8 +321,11 @@ void TestRobustness::endlessProvider()
     QVERIFY(
         m_home
             ->run({QStringLiteral("providers"), QStringLiteral("add"), QStringLiteral("--name"),
-                QStringLiteral("endless"), QStringLiteral("--dialect"), QStringLiteral("openai"),
-                QStringLiteral("--url"), QString::fromStdString(endless.url())})
+                QStringLiteral("endless"), QStringLiteral("--dialect"), dialect,
+                QStringLiteral("--url"),
+                QStringLiteral("http://127.0.0.1:%1%2")
+                    .arg(endless.port())
+                    .arg(dialect == QLatin1String("ollama") ? QString() : QStringLiteral("/v1"))})
             .code
         == 0);
     QVERIFY(m_home->run("models add --provider endless --name m --tier 1 --input 1 --output 2").code
@@ -299,7 +334,7 @@ void TestRobustness::endlessProvider()
     const auto body = chatBody("m", "Hi.", 100, stream ? R"("stream":true)" : "");
     QVERIFY(client.send(headOf(fmt::format("content-length: {}\r\n\r\n{}", body.size(), body))));
     const auto reply = client.receive(); // to its end: the proxy ends it, not the provider
-    QVERIFY2(reply.status == 502 || (stream && reply.status == 200),
+    QVERIFY2(reply.status == 502 || reply.status == 500 || (stream && reply.status == 200),
         std::to_string(reply.status).c_str());
     if (reply.status == 200) {
         QVERIFY2(reply.body.find("\"error\"") != std::string::npos, "cut without a word");
