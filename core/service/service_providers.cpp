@@ -28,6 +28,29 @@ catalog::Provider* findProvider(Config& config, const std::string& name)
     return found == config.providers.end() ? nullptr : &*found;
 }
 
+/// The label that was asked for, or the next "key2", "key3", …
+Result<std::string> freeLabel(const catalog::Provider& provider, std::string label)
+{
+    const auto taken = [&](const std::string& wanted) {
+        return std::any_of(provider.extraKeys.begin(), provider.extraKeys.end(),
+            [&](const catalog::ExtraKey& other) { return other.label == wanted; });
+    };
+    for (std::size_t i = 2; label.empty(); ++i) {
+        const auto wanted = fmt::format("key{}", i);
+        label = taken(wanted) ? std::string() : wanted;
+    }
+    if (auto fine = checkName(label, "key label"); !fine) {
+        return fine.error();
+    }
+    if (label == "key" || label.find('/') != std::string::npos || taken(label)) {
+        return Error(ErrorCode::AlreadyExists,
+            "The provider \"" + provider.name + "\" has a key \"" + label
+                + "\" or it cannot be called so.",
+            "Choose another --label.");
+    }
+    return label;
+}
+
 } // namespace
 
 std::string secretName(const std::string& provider, const std::string& label)
@@ -258,22 +281,11 @@ Result<catalog::ExtraKey> Service::addProviderKey(
             "The provider \"" + name + "\" has no first key yet.",
             "Set that one: `headgate providers set " + name + " --key-stdin`.");
     }
-    const auto taken = [&](const std::string& wanted) {
-        return std::any_of(provider->extraKeys.begin(), provider->extraKeys.end(),
-            [&](const catalog::ExtraKey& other) { return other.label == wanted; });
-    };
-    for (std::size_t i = 2; label.empty(); ++i) {
-        const auto wanted = fmt::format("key{}", i);
-        label = taken(wanted) ? std::string() : wanted;
+    const auto free = freeLabel(*provider, std::move(label));
+    if (!free) {
+        return free.error();
     }
-    if (auto fine = checkName(label, "key label"); !fine) {
-        return fine.error();
-    }
-    if (label == "key" || label.find('/') != std::string::npos || taken(label)) {
-        return Error(ErrorCode::AlreadyExists,
-            "The provider \"" + name + "\" has a key \"" + label + "\" or it cannot be called so.",
-            "Choose another --label.");
-    }
+    label = *free;
     if (const auto owner = m_impl->labelOfKey(*provider, key); !owner.empty()) {
         return Error(ErrorCode::AlreadyExists,
             fmt::format("The provider \"{}\" has this key already, as \"{}\".", name, owner),

@@ -100,6 +100,7 @@ private Q_SLOTS:
     void unknownAuthority();
     void certificateOfAnotherName();
     void shownThenApplied();
+    void plainHttpOfThisMachine();
     void booksPricesSayTheirDate();
 
 private:
@@ -265,6 +266,16 @@ void TestCliImport::shownThenApplied()
     QVERIFY2(asked.find("authorization") == std::string::npos, asked.c_str());
     const Ran people = m_home.run("models list");
     QVERIFY(people.out.contains("today"));
+}
+
+/// Nobody is between this program and a server on the same machine.
+void TestCliImport::plainHttpOfThisMachine()
+{
+    ScriptServer plain([](const ScriptRequest&, ScriptLink& link) {
+        return link.write(httpReply(200, list("3e-06")));
+    });
+    const Ran ran = import(QStringLiteral("http://127.0.0.1:%1/p.json").arg(plain.port()));
+    QVERIFY2(ran.code == 0, ran.err.constData());
 }
 
 void TestCliImport::booksPricesSayTheirDate()
