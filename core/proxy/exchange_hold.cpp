@@ -168,7 +168,8 @@ asio::awaitable<Exchange::Held> Exchange::holdMoney()
             m_refusal = wire::refusalFor(*denial, m_plan.cheaperModel);
             co_return Held::Refused;
         }
-        m_phaseDeadlineMs = std::min(giveUpMs, m_env.sweeper.nowMs() + lookAgainMs);
+        m_phaseDeadlineMs
+            = m_env.sweeper.at(std::min(giveUpMs, m_env.sweeper.nowMs() + lookAgainMs));
         updateDeadline();
         co_await waitForMoney();
         m_phaseDeadlineMs = 0;

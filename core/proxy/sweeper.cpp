@@ -6,10 +6,17 @@ namespace headgate::proxy {
 
 void Sweeper::sweep(std::int64_t nowMs)
 {
+    if (nowMs < m_soonestMs) {
+        return;
+    }
+    m_soonestMs = std::numeric_limits<std::int64_t>::max(); // what onDeadline() sets counts, too
     for (Sweepable& item : m_items) {
         if (item.deadlineMs != 0 && item.deadlineMs <= nowMs) {
             item.deadlineMs = 0;
             item.onDeadline();
+        }
+        if (item.deadlineMs != 0) {
+            m_soonestMs = std::min(m_soonestMs, item.deadlineMs);
         }
     }
 }

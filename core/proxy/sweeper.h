@@ -10,7 +10,9 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace headgate::proxy {
 
@@ -42,10 +44,18 @@ public:
         return m_clock.monotonicUs() / usPerMs;
     } ///< monotonic
     /// A deadline `ms` from now; 0 stays "none".
-    [[nodiscard]] std::int64_t in(int ms) const { return ms <= 0 ? 0 : nowMs() + ms; }
+    [[nodiscard]] std::int64_t in(int ms) { return ms <= 0 ? 0 : at(nowMs() + ms); }
+    /// As a deadline: every one that is set comes from here.
+    [[nodiscard]] std::int64_t at(std::int64_t deadlineMs)
+    {
+        m_soonestMs = std::min(m_soonestMs, deadlineMs);
+        return deadlineMs;
+    }
 
 private:
     const Clock& m_clock;
+    /// Nothing is due before: thousands of streams with minutes left are not looked at each time.
+    std::int64_t m_soonestMs = std::numeric_limits<std::int64_t>::max();
     boost::intrusive::list<Sweepable, boost::intrusive::constant_time_size<false>> m_items;
 };
 

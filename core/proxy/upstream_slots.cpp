@@ -115,7 +115,7 @@ asio::awaitable<UpstreamSlots::Wait> UpstreamSlots::acquire(Wish wish, Sweeper& 
     sweeper.add(*waiter);
     auto out = Wait::TimedOut;
     for (;;) {
-        waiter->deadlineMs = std::min(giveUpMs, sweeper.nowMs() + lookAgainMs);
+        waiter->deadlineMs = sweeper.at(std::min(giveUpMs, sweeper.nowMs() + lookAgainMs));
         co_await waiter->event.wait();
         const bool gone = waiter->stopping || (wish.abandoned != nullptr && *wish.abandoned);
         const bool late = sweeper.nowMs() >= giveUpMs;
