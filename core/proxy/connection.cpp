@@ -6,6 +6,7 @@
 #include "core/proxy/admission.h"
 #include "core/proxy/asio.h"
 #include "core/proxy/models_route.h"
+#include "core/proxy/send_now.h"
 #include "core/proxy/token_count.h"
 
 #include <fmt/format.h>
@@ -30,6 +31,12 @@ constexpr int lingerMs = 2'000;
 constexpr int lastWordsMs = 1'000;
 /// Ollama's clients look at it before they use a feature: the version whose API is spoken here.
 constexpr const char* ollamaApiVersion = "0.12.0";
+
+Error bodyTooLarge()
+{
+    return {ErrorCode::OutOfRange,
+        fmt::format("The request body is larger than {} MiB.", limits::bodyBytesMax >> 20U)};
+}
 
 wire::Refusal plainRefusal(wire::RefusalKind kind, std::string message)
 {
@@ -157,9 +164,9 @@ asio::awaitable<void> Connection::refuseMalformed(Error error)
 {
     m_keepAlive = false; // where the next request would begin is anybody's guess
     const bool large = error.code == ErrorCode::OutOfRange;
-    auto refusal = plainRefusal(
-        large ? wire::RefusalKind::TooLarge : wire::RefusalKind::BadRequest, error.text());
-    co_await refuse(std::move(refusal), {});
+    return refuse(plainRefusal(large ? wire::RefusalKind::TooLarge : wire::RefusalKind::BadRequest,
+                      error.text()),
+        {});
 }
 
 asio::awaitable<bool> Connection::readHead(RequestParser& parser)
@@ -204,10 +211,8 @@ asio::awaitable<bool> Connection::readBody(RequestParser& parser)
         m_bodyBytes = size;
         if (total > static_cast<std::int64_t>(limits::bodyBytesTotalMax)) {
             m_keepAlive = false;
-            auto refusal = plainRefusal(wire::RefusalKind::Overloaded,
-                "The requests being read fill the memory set aside for them.");
-            refusal.retryAfterSeconds = 2;
-            co_await refuse(std::move(refusal), {});
+            co_await refuseOverloaded(
+                "The requests being read fill the memory set aside for them.", 2);
             co_return false;
         }
         if (*state == RequestParser::State::Done) {
@@ -266,10 +271,8 @@ asio::awaitable<bool> Connection::handle(RequestParser& parser)
         co_return m_keepAlive;
     }
     if (head.contentLength > static_cast<std::int64_t>(limits::bodyBytesMax)) {
-        m_keepAlive = false;
-        auto refusal = plainRefusal(wire::RefusalKind::TooLarge,
-            fmt::format("The request body is larger than {} MiB.", limits::bodyBytesMax >> 20U));
-        co_await refuse(std::move(refusal), {});
+        auto error = bodyTooLarge();
+        co_await refuseMalformed(std::move(error));
         co_return false;
     }
     if (head.hasBody) {
@@ -314,16 +317,21 @@ Result<std::string> Connection::listing(const RoutedPath& path, const ProxyConfi
         R"({{"name":"headgate","version":"{}","base_url":"/v1"}})", HEADGATE_VERSION);
 }
 
+/// No coroutine itself: an exchange waits long, and each one above it keeps its frame meanwhile.
 asio::awaitable<void> Connection::route(
     const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
 {
     const auto& path = admission.path;
     if (path.route == Route::Answer || path.route == Route::Embeddings
         || path.route == Route::CountTokens) {
-        co_await exchange(admission, parser, std::move(config));
-        co_return;
+        return exchange(admission, parser, std::move(config));
     }
-    auto body = listing(path, *config);
+    return list(path, *config);
+}
+
+asio::awaitable<void> Connection::list(const RoutedPath& path, const ProxyConfig& config)
+{
+    auto body = listing(path, config);
     if (!body) {
         co_await refuse(plainRefusal(wire::RefusalKind::NotFound, body.error().text()), {});
         co_return;
@@ -337,35 +345,45 @@ asio::awaitable<void> Connection::exchange(
     const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
 {
     auto& shared = m_place.shared;
-    const auto now = shared.clock.nowUs();
-    shared.keyUsed(admission.key.id, now);
     if (shared.inFlight.fetch_add(1) >= static_cast<std::int64_t>(limits::requestsInFlightMax)) {
         shared.inFlight.fetch_sub(1);
         shared.refused.fetch_add(1);
-        auto refusal = plainRefusal(
-            wire::RefusalKind::Overloaded, "Too many requests are in flight in Headgate.");
-        refusal.retryAfterSeconds = 1;
-        co_await refuse(std::move(refusal), {});
+        co_await refuseOverloaded("Too many requests are in flight in Headgate.", 1);
         co_return;
     }
-    ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
-        shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
-        &shared.loops, shared.onAlert, &shared.responses, shared.health};
-    ExchangeRequest request{parser.head(), std::move(parser.body()), admission.key, now,
-        shared.clock.monotonicUs(), admission.path};
-    bool refused = false;
-    if (admission.path.route == Route::CountTokens) {
-        refused = co_await runTokenCount(std::move(env), std::move(request), *this);
-    } else {
-        refused = co_await runExchange(std::move(env), std::move(request), *this);
-    }
+    auto running = begin(admission, parser, std::move(config));
+    const bool refused = co_await std::move(running);
     shared.inFlight.fetch_sub(1);
     if (refused) {
         shared.refused.fetch_add(1);
     }
 }
 
+/// What an exchange is built of: not kept by a coroutine that waits for it.
+asio::awaitable<bool> Connection::begin(
+    const Admission& admission, RequestParser& parser, std::shared_ptr<const ProxyConfig> config)
+{
+    auto& shared = m_place.shared;
+    const auto now = shared.clock.nowUs();
+    shared.keyUsed(admission.key.id, now);
+    ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
+        shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
+        &shared.loops, shared.onAlert, &shared.responses, shared.health};
+    ExchangeRequest request{parser.head(), std::move(parser.body()), admission.key, now,
+        shared.clock.monotonicUs(), admission.path};
+    return admission.path.route == Route::CountTokens
+        ? runTokenCount(std::move(env), std::move(request), *this)
+        : runExchange(std::move(env), std::move(request), *this);
+}
+
 // --- writing
+
+asio::awaitable<void> Connection::refuseOverloaded(std::string message, int retryAfterSeconds)
+{
+    auto refusal = plainRefusal(wire::RefusalKind::Overloaded, std::move(message));
+    refusal.retryAfterSeconds = retryAfterSeconds;
+    return refuse(std::move(refusal), {});
+}
 
 asio::awaitable<void> Connection::refuse(wire::Refusal refusal, std::string allow)
 {
@@ -399,10 +417,15 @@ asio::awaitable<bool> Connection::send(std::string bytes)
     if (m_gone) {
         co_return false;
     }
+    const std::array<std::string_view, 1> whole{bytes};
+    const auto sent = sendNow(m_socket.native_handle(), whole);
+    if (sent == bytes.size()) {
+        co_return true;
+    }
     setDeadline(limits::clientWriteTimeoutMs);
-    error_code ec;
-    auto token = asio::redirect_error(asio::use_awaitable, ec);
-    co_await asio::async_write(m_socket, asio::buffer(bytes), token);
+    const auto rest = asio::buffer(bytes.data() + sent, bytes.size() - sent);
+    auto writing = asio::async_write(m_socket, rest, asio::as_tuple(asio::deferred));
+    const auto [ec, more] = co_await std::move(writing);
     deadlineMs = 0;
     if (ec) {
         close();
@@ -429,21 +452,35 @@ asio::awaitable<bool> Connection::startStream(Reply head)
     co_return co_await send(std::move(bytes));
 }
 
+bool Connection::writeAtOnce(std::string_view bytes)
+{
+    if (m_gone || bytes.empty()) {
+        return false; // an empty chunk would end the stream
+    }
+    std::array<char, 24> size{};
+    std::string_view head;
+    if (m_chunked) {
+        const auto end = fmt::format_to_n(size.data(), size.size(), "{:x}\r\n", bytes.size()).out;
+        head = {size.data(), static_cast<std::size_t>(end - size.data())};
+    }
+    const std::array<std::string_view, 3> pieces{head, bytes, m_chunked ? "\r\n" : ""};
+    const auto sent = sendNow(m_socket.native_handle(), pieces);
+    if (sent == head.size() + bytes.size() + pieces[2].size()) {
+        return true;
+    }
+    m_unsent = unsentOf(pieces, sent);
+    return false;
+}
+
 asio::awaitable<bool> Connection::write(std::string_view bytes)
 {
-    if (bytes.empty()) {
-        co_return !m_gone; // an empty chunk would end the stream
+    if (m_unsent.empty() && writeAtOnce(bytes)) {
+        co_return true;
     }
-    std::string out;
-    out.reserve(bytes.size() + 16);
-    if (m_chunked) {
-        fmt::format_to(std::back_inserter(out), "{:x}\r\n", bytes.size());
+    if (m_unsent.empty()) {
+        co_return !m_gone;
     }
-    out += bytes;
-    if (m_chunked) {
-        out += "\r\n";
-    }
-    co_return co_await send(std::move(out));
+    co_return co_await send(std::exchange(m_unsent, {}));
 }
 
 asio::awaitable<bool> Connection::endStream()

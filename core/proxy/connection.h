@@ -40,6 +40,7 @@ public:
     boost::asio::awaitable<bool> reply(Reply reply) override;
     boost::asio::awaitable<bool> startStream(Reply head) override;
     boost::asio::awaitable<bool> write(std::string_view bytes) override;
+    [[nodiscard]] bool writeAtOnce(std::string_view bytes) override;
     boost::asio::awaitable<bool> endStream() override;
     [[nodiscard]] bool gone() const override { return m_gone; }
     void setOnGone(std::function<void()> callback) override;
@@ -62,8 +63,12 @@ private:
     boost::asio::awaitable<bool> handle(RequestParser& parser);
     boost::asio::awaitable<void> route(const Admission& admission, RequestParser& parser,
         std::shared_ptr<const ProxyConfig> config);
+    boost::asio::awaitable<void> list(const RoutedPath& path, const ProxyConfig& config);
     boost::asio::awaitable<void> exchange(const Admission& admission, RequestParser& parser,
         std::shared_ptr<const ProxyConfig> config);
+    [[nodiscard]] boost::asio::awaitable<bool> begin(const Admission& admission,
+        RequestParser& parser, std::shared_ptr<const ProxyConfig> config);
+    boost::asio::awaitable<void> refuseOverloaded(std::string message, int retryAfterSeconds);
     boost::asio::awaitable<void> refuse(wire::Refusal refusal, std::string allow);
     boost::asio::awaitable<bool> send(std::string bytes);
     boost::asio::awaitable<void> linger();
@@ -75,6 +80,7 @@ private:
     Place m_place;
     Event m_input;
     std::string m_in;
+    std::string m_unsent; ///< of the piece that writeAtOnce() began and write() goes on with
     std::function<void()> m_onGone;
     bool m_watching = false;
     bool m_gone = false; ///< the client left or the connection failed

@@ -43,8 +43,9 @@ boost::asio::awaitable<void> Event::wait()
             using Handler = decltype(handler);
             m_waiter = std::make_unique<WaiterOf<Handler>>(std::move(handler));
         };
-        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
-            initiate, boost::asio::use_awaitable);
+        auto wait = boost::asio::async_initiate<const boost::asio::deferred_t, void()>(
+            initiate, boost::asio::deferred);
+        co_await std::move(wait);
     }
     m_set = false;
 }

@@ -12,6 +12,11 @@
 
 namespace headgate::proxy {
 
+bool ClientStream::writeAtOnce(std::string_view /*bytes*/)
+{
+    return false;
+}
+
 Refusal nameUsedRefusal()
 {
     Refusal refusal;
@@ -183,13 +188,11 @@ bool Exchange::goesInCircles()
     return true;
 }
 
-asio::awaitable<bool> Exchange::run()
+/// Whether the request may be planned at all; if not, `m_refusal` says why.
+bool Exchange::mayAsk()
 {
     if (!read()) {
-        auto told = *m_refusal;
-        co_await refuse(std::move(told));
-        record();
-        co_return true;
+        return false;
     }
     know();
     if (m_config.paused) {
@@ -197,21 +200,22 @@ asio::awaitable<bool> Exchange::run()
         refusal.kind = RefusalKind::Paused;
         refusal.message = "Headgate is paused by its operator: no request is sent on until "
                           "\"Pause all\" is lifted in the console.";
-        co_await refuse(std::move(refusal));
-        record();
-        co_return true;
+        m_refusal = std::move(refusal);
+        return false;
     }
-    if (goesInCircles()) {
-        auto told = *m_refusal;
-        co_await refuse(std::move(told));
+    return !goesInCircles();
+}
+
+asio::awaitable<bool> Exchange::run()
+{
+    if (!mayAsk()) {
+        co_await refuseAsFound();
         record();
         co_return true;
     }
     for (;;) {
         const auto held = co_await holdMoney();
-        if (held == Held::ConnectFailed
-            && mayFallBack(
-                m_codec.writeRefusal(*m_refusal), m_refusal->message, CallEnd::Unreachable)) {
+        if (held == Held::ConnectFailed && mayFallBackFromRefusal()) {
             continue;
         }
         if (held == Held::ClientLeft) {
@@ -219,8 +223,7 @@ asio::awaitable<bool> Exchange::run()
             break;
         }
         if (held != Held::Granted) {
-            auto told = *m_refusal;
-            co_await refuse(std::move(told));
+            co_await refuseAsFound();
             break;
         }
         if (m_left || m_client.gone() || m_shutdown) {
@@ -246,13 +249,31 @@ asio::awaitable<bool> Exchange::run()
     co_return refused;
 }
 
-asio::awaitable<bool> runExchange(ExchangeEnv env, ExchangeRequest request, ClientStream& client)
+namespace {
+
+struct Beginning {
+    ExchangeEnv env;
+    ExchangeRequest request;
+    ClientStream& client;
+};
+
+asio::awaitable<bool> runFrom(std::unique_ptr<Beginning> from)
 {
     auto executor = co_await asio::this_coro::executor;
     const auto exchange = std::make_unique<Exchange>(
-        std::move(env), std::move(request), client, std::move(executor));
+        std::move(from->env), std::move(from->request), from->client, std::move(executor));
+    from.reset();
     const bool refused = co_await exchange->run();
     co_return refused;
+}
+
+} // namespace
+
+/// Parameters of a coroutine live as long as it does: these would be there twice.
+asio::awaitable<bool> runExchange(ExchangeEnv env, ExchangeRequest request, ClientStream& client)
+{
+    return runFrom(
+        std::unique_ptr<Beginning>(new Beginning{std::move(env), std::move(request), client}));
 }
 
 } // namespace headgate::proxy

@@ -47,6 +47,9 @@ public:
     virtual boost::asio::awaitable<bool> startStream(Reply head) = 0; ///< body ignored
     /// Returns when the bytes are with the system: the pace of the slower side.
     virtual boost::asio::awaitable<bool> write(std::string_view bytes) = 0;
+    /// A piece of a stream if the system takes it now, without waiting. False: write() the same
+    /// bytes next.
+    [[nodiscard]] virtual bool writeAtOnce(std::string_view bytes);
     virtual boost::asio::awaitable<bool> endStream() = 0;
     [[nodiscard]] virtual bool gone() const = 0;
     /// Called once when the client leaves; an empty function unsets it.

@@ -17,6 +17,8 @@ namespace {
 
 /// What is kept of a provider's error page.
 constexpr std::size_t errorBodyBytesMax = 64 * 1024;
+/// A thread keeps this much between the events of its streams.
+constexpr std::size_t relayScratchBytesMax = 256 * 1024;
 
 } // namespace
 
@@ -40,22 +42,7 @@ asio::awaitable<Exchange::Called> Exchange::call()
     if (!sent) {
         auto error = sent.error();
         if (error.phase == UpstreamPhase::Connect) {
-            m_sent = false;
-            setPhaseDeadline(0);
-            Refusal refusal;
-            refusal.kind = RefusalKind::UpstreamFailed;
-            refusal.message = fmt::format(
-                "The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
-            m_refusal = std::move(refusal);
-            noteConnectFailed(error);
-            co_await release("nothing was sent");
-            if (mayFallBack(
-                    m_codec.writeRefusal(*m_refusal), m_refusal->message, CallEnd::Unreachable)) {
-                co_return Called::TryAnother;
-            }
-            auto told = *m_refusal;
-            co_await refuse(std::move(told));
-            co_return Called::Done;
+            co_return co_await notReached(std::move(error));
         }
         co_await failCall(std::move(error));
         co_return Called::Done;
@@ -73,12 +60,51 @@ asio::awaitable<Exchange::Called> Exchange::call()
         auto refused = std::move(*head);
         co_return co_await providerRefused(std::move(refused));
     }
-    if (m_view.stream && isStreamOf(m_upstream, head->headers)) {
+    const bool streams = m_view.stream && isStreamOf(m_upstream, head->headers);
+    head->headers = {}; // a stream lives long
+    forgetPrompt();
+    if (streams) {
         co_await relayStream();
     } else {
         co_await relayWhole();
     }
     co_return Called::Done;
+}
+
+/// Not a byte went out.
+asio::awaitable<Exchange::Called> Exchange::notReached(UpstreamError error)
+{
+    m_sent = false;
+    setPhaseDeadline(0);
+    Refusal refusal;
+    refusal.kind = RefusalKind::UpstreamFailed;
+    refusal.message
+        = fmt::format("The provider \"{}\" cannot be reached: {}", m_provider->name, error.message);
+    m_refusal = std::move(refusal);
+    noteConnectFailed(error);
+    co_await release("nothing was sent");
+    if (mayFallBackFromRefusal()) {
+        co_return Called::TryAnother;
+    }
+    co_await refuseAsFound();
+    co_return Called::Done;
+}
+
+/// The provider has taken the request: no other one will be asked, and an answer may take minutes.
+/// What is still wanted of the prompt are figures.
+void Exchange::forgetPrompt()
+{
+    if (m_env.margins != nullptr) { // see learnMargin()
+        static_cast<void>(scriptOf(countedInput(m_model->tokenizer)));
+    }
+    m_request.body = {};
+    m_view.messages = {};
+    m_view.toolsText = {};
+    m_view.schemaText = {};
+    m_view.outputText = {};
+    if (m_conversation) { // its tools and parameters are told again in some answers
+        m_conversation->turns = {};
+    }
 }
 
 /// Sent, but no usable answer came: nobody knows what it cost, so the whole hold is charged.
@@ -253,13 +279,40 @@ asio::awaitable<void> Exchange::hand(std::string bytes)
     }
 }
 
+RunningMeter Exchange::runningMeter() const
+{
+    return RunningMeter(terms());
+}
+
+/// False: the client does not take them now.
+bool Exchange::handAtOnce(std::string_view bytes)
+{
+    return bytes.empty() || m_left || m_overrun || (m_streaming && m_client.writeAtOnce(bytes));
+}
+
+/// Hands on at once what came of a piece; `rest` is what the client must be waited for.
+Result<void> Exchange::relayPiece(
+    wire::StreamRelay& relay, std::string_view piece, std::string& rest)
+{
+    // One buffer for all streams of a thread: a stream that waits keeps none.
+    thread_local std::string out;
+    out.clear();
+    auto fed = relay.feed(piece, out);
+    if (fed && !handAtOnce(out)) {
+        rest = out;
+    }
+    if (out.capacity() > relayScratchBytesMax) {
+        std::string().swap(out);
+    }
+    return fed;
+}
+
 /// Reads and hands over until the upstream ends. True: it ended properly.
 asio::awaitable<bool> Exchange::pump(wire::StreamRelay& relay)
 {
     const int idleMs
         = m_provider->idleTimeoutMs > 0 ? m_provider->idleTimeoutMs : limits::idleTimeoutMs;
-    const auto callTerms = terms();
-    RunningMeter running(callTerms);
+    RunningMeter running = runningMeter();
     std::string piece;
     for (;;) {
         piece.clear();
@@ -271,19 +324,21 @@ asio::awaitable<bool> Exchange::pump(wire::StreamRelay& relay)
             m_timedOut = m_timedOut || more.error().timeout;
             co_return false;
         }
-        std::string out;
+        std::string rest;
         if (!*more) {
-            relay.finish(out);
-            co_await hand(std::move(out));
+            relay.finish(rest);
+            co_await hand(std::move(rest));
             co_return true;
         }
-        const auto fed = relay.feed(piece, out);
+        const auto fed = relayPiece(relay, piece, rest);
         if (!fed) {
             m_decision.attempts.back().error = fed.error().message;
             m_call->cancel();
             co_return false;
         }
-        co_await hand(std::move(out));
+        if (!rest.empty()) {
+            co_await hand(std::move(rest));
+        }
         if (!m_overrun && running.exceeded(relay.facts())) {
             m_overrun = true; // the client gets no more; the provider's own figure is still wanted
             m_drainDeadlineMs = m_env.sweeper.in(std::max(m_env.drainTimeoutMs, 1));
@@ -305,6 +360,11 @@ asio::awaitable<void> Exchange::relayStream()
     options.context = answerContext();
     wire::StreamRelay relay(std::move(options));
     const bool ended = co_await pump(relay);
+    co_await bookStream(relay, ended);
+}
+
+asio::awaitable<void> Exchange::bookStream(wire::StreamRelay& relay, bool ended)
+{
     setPhaseDeadline(0);
     m_drainDeadlineMs = 0;
     updateDeadline();

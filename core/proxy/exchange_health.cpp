@@ -206,6 +206,11 @@ bool Exchange::mayFallBack(const wire::RefusalReply& failure, const std::string&
     return true;
 }
 
+bool Exchange::mayFallBackFromRefusal()
+{
+    return mayFallBack(m_codec.writeRefusal(*m_refusal), m_refusal->message, CallEnd::Unreachable);
+}
+
 bool Exchange::lastFailureIsTruer(const Refusal& refusal) const
 {
     // Nobody could take the place of the provider that failed. A cap that stopped the fallback is

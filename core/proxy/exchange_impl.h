@@ -88,6 +88,7 @@ private:
     enum class Called { Done, TryAnother };
 
     // read and know
+    [[nodiscard]] bool mayAsk();
     [[nodiscard]] bool read();
     [[nodiscard]] bool claimName();
     void know();
@@ -137,6 +138,7 @@ private:
     [[nodiscard]] bool mayFallBack(
         const wire::RefusalReply& failure, const std::string& text, CallEnd end);
     /// The provider's error is the truer answer than this refusal of what came after it.
+    [[nodiscard]] bool mayFallBackFromRefusal();
     [[nodiscard]] bool lastFailureIsTruer(const Refusal& refusal) const;
     /// A request that cannot be said in the chosen model's dialect: leaves that model out, or says
     /// so to the client. True: plan again.
@@ -144,15 +146,22 @@ private:
 
     // call and relay
     asio::awaitable<Called> call();
+    asio::awaitable<Called> notReached(UpstreamError error);
     asio::awaitable<Called> providerRefused(UpstreamHead head);
+    void forgetPrompt();
     asio::awaitable<void> relayWhole();
     asio::awaitable<void> relayStream();
     asio::awaitable<bool> readWhole(std::string& body);
     [[nodiscard]] Result<wire::AnswerFacts> readFacts(
         const std::string& body, wire::Answer& answer) const;
     asio::awaitable<void> handAsStream(wire::Answer answer);
+    [[nodiscard]] RunningMeter runningMeter() const;
     asio::awaitable<bool> pump(wire::StreamRelay& relay);
     asio::awaitable<void> hand(std::string bytes);
+    [[nodiscard]] bool handAtOnce(std::string_view bytes);
+    [[nodiscard]] Result<void> relayPiece(
+        wire::StreamRelay& relay, std::string_view piece, std::string& rest);
+    asio::awaitable<void> bookStream(wire::StreamRelay& relay, bool ended);
     asio::awaitable<void> endStream(wire::StreamRelay& relay, bool properEnd);
     asio::awaitable<void> failCall(UpstreamError error);
     void onClientLeft();
@@ -167,6 +176,8 @@ private:
     asio::awaitable<void> settle(Charge charge);
     void learnMargin(const Charge& charge);
     asio::awaitable<void> refuse(Refusal refusal);
+    /// As `m_refusal` says.
+    asio::awaitable<void> refuseAsFound() { return refuse(*m_refusal); }
     void record();
     [[nodiscard]] Money baseline() const;
     [[nodiscard]] Headers successHeaders(bool whole) const;
@@ -185,7 +196,7 @@ private:
     std::string m_askedModel; ///< as the client named it, or where its conversation is kept
     std::optional<ResponsePin> m_pin; ///< of the response that the request continues
     std::optional<std::int64_t> m_addedUsesMax; ///< limit of hosted tools written for the client
-    std::optional<wire::Conversation> m_conversation; ///< read when it is first translated
+    std::unique_ptr<wire::Conversation> m_conversation; ///< read when it is first translated
     routing::Facts m_facts;
     ledger::Identity m_identity;
     std::map<std::string, tokens::Count> m_counted; ///< the input by tokenizer family

@@ -163,7 +163,7 @@ Result<std::string> Exchange::translatedBody()
         if (!read) {
             return read.error();
         }
-        m_conversation = std::move(*read);
+        m_conversation = std::make_unique<wire::Conversation>(std::move(*read));
     }
     wire::WriteOptions options;
     options.model = m_plan.modelName;
@@ -212,7 +212,7 @@ wire::AnswerContext Exchange::answerContext() const
     context.generate = m_request.path.request.generate;
     context.jsonArray = m_request.path.arrayStream;
     context.inputTokens = m_plan.candidates.empty() ? 0 : m_plan.candidates.front().inputEstimate;
-    context.request = m_conversation ? &*m_conversation : nullptr;
+    context.request = m_conversation.get();
     return context;
 }
 

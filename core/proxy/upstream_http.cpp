@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/proxy/asio.h"
 #include "core/proxy/http_parser.h"
+#include "core/proxy/send_now.h"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -32,6 +33,13 @@ namespace {
 /// Providers close idle connections after a minute or more; older ones are rarely alive.
 constexpr std::int64_t idleMsMax = 55'000;
 
+/// The first read of a call; what trickles is read in the least, what fills it in more.
+constexpr std::size_t firstReadBytes = 4 * 1024;
+constexpr std::size_t leastReadBytes = 1 * 1024;
+
+/// Awaited in place: no coroutine of its own an operation.
+constexpr auto tupled = asio::as_tuple(asio::deferred);
+
 std::string explain(const error_code& ec)
 {
     if (ec.category() == asio::error::get_ssl_category()) {
@@ -58,43 +66,47 @@ public:
     Link(const asio::any_io_executor& executor, ssl::context* context)
     {
         if (context != nullptr) {
-            m_tls.emplace(tcp::socket(executor), *context);
+            m_tls = std::make_unique<ssl::stream<tcp::socket>>(tcp::socket(executor), *context);
         } else {
             m_plain.emplace(executor);
         }
     }
     [[nodiscard]] tcp::socket& socket() { return m_tls ? m_tls->next_layer() : *m_plain; }
-    [[nodiscard]] ssl::stream<tcp::socket>* tls() { return m_tls ? &*m_tls : nullptr; }
+    [[nodiscard]] ssl::stream<tcp::socket>* tls() { return m_tls.get(); }
 
-    asio::awaitable<error_code> write(std::string_view bytes)
+    /// A request in one piece on the wire, without copying its body.
+    asio::awaitable<error_code> write(std::string_view head, std::string_view body)
     {
-        error_code ec;
-        const auto buffer = asio::buffer(bytes.data(), bytes.size());
-        auto token = asio::redirect_error(asio::use_awaitable, ec);
         if (m_tls) {
-            co_await asio::async_write(*m_tls, buffer, token);
-        } else {
-            co_await asio::async_write(*m_plain, buffer, token);
+            // One record and one packet for a small request.
+            const auto whole = std::string(head).append(body);
+            auto writing = asio::async_write(*m_tls, asio::buffer(whole), tupled);
+            const auto [ec, sent] = co_await std::move(writing);
+            co_return ec;
         }
+        const std::array<std::string_view, 2> pieces{head, body};
+        const auto sent = sendNow(m_plain->native_handle(), pieces);
+        if (sent == head.size() + body.size()) {
+            co_return error_code();
+        }
+        const auto rest = unsentOf(pieces, sent);
+        auto writing = asio::async_write(*m_plain, asio::buffer(rest), tupled);
+        const auto [ec, more] = co_await std::move(writing);
         co_return ec;
     }
 
-    /// Appends what comes next to `in`.
-    asio::awaitable<error_code> read(std::string& in)
+    /// Reads once, to be awaited: (error_code, bytes).
+    [[nodiscard]] auto read(asio::mutable_buffer buffer)
     {
-        const auto before = in.size();
-        in.resize(before + limits::relayBufferBytes);
-        const auto buffer = asio::buffer(in.data() + before, limits::relayBufferBytes);
-        error_code ec;
-        auto token = asio::redirect_error(asio::use_awaitable, ec);
-        std::size_t got = 0;
-        if (m_tls) {
-            got = co_await m_tls->async_read_some(buffer, token);
-        } else {
-            got = co_await m_plain->async_read_some(buffer, token);
-        }
-        in.resize(before + got);
-        co_return ec;
+        auto start = [this](auto handler, asio::mutable_buffer into) {
+            if (m_tls) {
+                m_tls->async_read_some(into, std::move(handler));
+            } else {
+                m_plain->async_read_some(into, std::move(handler));
+            }
+        };
+        return asio::async_initiate<decltype(tupled), void(error_code, std::size_t)>(
+            start, tupled, buffer);
     }
 
     void close()
@@ -113,7 +125,7 @@ public:
 
 private:
     std::optional<tcp::socket> m_plain;
-    std::optional<ssl::stream<tcp::socket>> m_tls;
+    std::unique_ptr<ssl::stream<tcp::socket>> m_tls; ///< large: only where it is needed
 };
 
 struct IdleLink {
@@ -355,10 +367,9 @@ public:
 
     asio::awaitable<UpstreamResult<void>> send(UpstreamRequest request) override
     {
-        auto bytes = headOf(request);
-        bytes += request.body;
+        const auto head = headOf(request);
         m_sent = true;
-        const auto ec = co_await m_parts.link->write(bytes);
+        const auto ec = co_await m_parts.link->write(head, request.body);
         if (ec) {
             co_return failure(UpstreamPhase::Sent, explain(ec));
         }
@@ -368,7 +379,9 @@ public:
     asio::awaitable<UpstreamResult<UpstreamHead>> readHead() override
     {
         while (!m_parser.headDone()) {
-            const auto ec = co_await m_parts.link->read(m_in);
+            auto reading = m_parts.link->read(makeRoom());
+            const auto [ec, got] = co_await std::move(reading);
+            took(got);
             if (ec) {
                 co_return failure(UpstreamPhase::Sent, m_cancelled ? "cancelled" : explain(ec));
             }
@@ -398,7 +411,9 @@ public:
             if (m_parser.done()) {
                 co_return false;
             }
-            const auto ec = co_await m_parts.link->read(m_in);
+            auto reading = m_parts.link->read(makeRoom());
+            const auto [ec, got] = co_await std::move(reading);
+            took(got);
             if (ec && (m_cancelled || ec != asio::error::eof)) {
                 co_return failure(UpstreamPhase::Sent, m_cancelled ? "cancelled" : explain(ec));
             }
@@ -429,6 +444,26 @@ public:
     }
 
 private:
+    /// Behind what is there already. A stream waits for most of its life: it keeps little
+    /// meanwhile.
+    [[nodiscard]] asio::mutable_buffer makeRoom()
+    {
+        if (m_in.empty() && m_in.capacity() > 2 * m_roomBytes) {
+            std::string().swap(m_in);
+        }
+        m_inBytes = m_in.size();
+        m_in.resize(m_inBytes + m_roomBytes);
+        return asio::buffer(m_in.data() + m_inBytes, m_roomBytes);
+    }
+    void took(std::size_t bytes)
+    {
+        m_in.resize(m_inBytes + bytes);
+        if (bytes == m_roomBytes) {
+            m_roomBytes = std::min(m_roomBytes * 4, limits::relayBufferBytes);
+        } else if (bytes < m_roomBytes / 4) {
+            m_roomBytes = leastReadBytes;
+        }
+    }
     [[nodiscard]] std::string headOf(const UpstreamRequest& request) const
     {
         const Route& route = *m_parts.route;
@@ -459,6 +494,8 @@ private:
     Parts m_parts;
     ResponseParser m_parser;
     std::string m_in;
+    std::size_t m_inBytes = 0; ///< of m_in without the room being read into
+    std::size_t m_roomBytes = firstReadBytes;
     std::string m_body;
     bool m_sent = false;
     bool m_cancelled = false;

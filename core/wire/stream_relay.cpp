@@ -197,12 +197,18 @@ struct StreamRelay::Impl {
         return options.client == Dialect::Gemini && options.context.jsonArray && !writer;
     }
     void addElement(std::string_view data, std::string& out);
+    /// What the event just read says. One buffer for all streams of a thread: a stream that waits
+    /// keeps none.
+    [[nodiscard]] static std::vector<AnswerEvent>& scratch()
+    {
+        thread_local std::vector<AnswerEvent> events;
+        return events;
+    }
 
     RelayOptions options;
     StreamSplitter splitter;
     std::unique_ptr<EventReader> reader;
     std::unique_ptr<EventWriter> writer; ///< null when the dialects are the same
-    std::vector<AnswerEvent> events; ///< of the event just read
     AnswerFacts facts;
     bool kept = true; ///< the last event was handed on
     bool ended = false; ///< a translated stream was closed
@@ -231,6 +237,7 @@ Result<void> StreamRelay::Impl::drain(std::string& out)
 
 Result<void> StreamRelay::Impl::read(const StreamSplitter::Event& event)
 {
+    std::vector<AnswerEvent>& events = scratch();
     events.clear();
     if (event.data.empty()) {
         return {};
@@ -251,7 +258,7 @@ Result<void> StreamRelay::Impl::take(const StreamSplitter::Event& event, std::st
     }
     if (writer) {
         translate(out);
-        events.clear();
+        scratch().clear();
         return done;
     }
     if (!event.late) {
@@ -268,7 +275,7 @@ Result<void> StreamRelay::Impl::take(const StreamSplitter::Event& event, std::st
 
 void StreamRelay::Impl::translate(std::string& out)
 {
-    for (const AnswerEvent& event : events) {
+    for (const AnswerEvent& event : scratch()) {
         if (ended) {
             return;
         }
@@ -284,6 +291,7 @@ void StreamRelay::Impl::translate(std::string& out)
 /// What the reader kept until the end.
 void StreamRelay::Impl::close(std::string& out)
 {
+    std::vector<AnswerEvent>& events = scratch();
     events.clear();
     reader->finish(events);
     for (const AnswerEvent& said : events) {
