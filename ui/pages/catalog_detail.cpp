@@ -298,14 +298,16 @@ DetailSection scriptSection(const tokens::ScriptError& script)
 {
     DetailSection section;
     section.heading = CatalogDetail::tr("%1: counted ÷ estimated").arg(scriptWords(script.script));
-    section.text
-        = CatalogDetail::tr("%1 requests: median %2, 95 % at most %3, worst %4. Held %5%6.")
-              .arg(countText(script.observations), times(script.medianPermille),
-                  times(script.p95Permille), times(script.worstPermille),
-                  times(script.marginPermille),
-                  script.overruns == 0 ? QString()
-                                       : CatalogDetail::tr("; counted above the bound: %1 (▲)")
-                                             .arg(countText(script.overruns)));
+    section.text = CatalogDetail::tr("%1 requests: median %2, 95 % at most %3, worst %4. Held %5.")
+                       .arg(countText(script.observations), times(script.medianPermille),
+                           times(script.p95Permille), times(script.worstPermille),
+                           times(script.marginPermille));
+    if (script.overruns > 0) {
+        section.text += QLatin1Char(' ')
+            + CatalogDetail::tr("Counted above the bound: %1; ▲ is above what long texts are "
+                                "held for.")
+                  .arg(countText(script.overruns));
+    }
     section.bars = estimateBars(script);
     return section;
 }
