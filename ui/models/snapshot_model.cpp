@@ -8,6 +8,7 @@
 #include <QBrush>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace headgate::ui {
 
@@ -31,6 +32,14 @@ namespace {
 bool contains(const std::vector<QString>& sortedIds, const QString& id)
 {
     return std::binary_search(sortedIds.begin(), sortedIds.end(), id);
+}
+
+/// Two rows of one id cannot be told apart; the first one stays.
+void dropTwins(std::vector<SnapshotRow>& rows)
+{
+    std::unordered_set<QString> seen;
+    seen.reserve(rows.size());
+    std::erase_if(rows, [&](const SnapshotRow& row) { return !seen.insert(row.id).second; });
 }
 
 } // namespace
@@ -106,6 +115,7 @@ void SnapshotModel::insertRun(Node& parent, std::vector<SnapshotRow>& rows, int 
 
 void SnapshotModel::sync(Node& parent, std::vector<SnapshotRow>& rows)
 {
+    dropTwins(rows);
     removeMissing(parent, rows);
     std::vector<QString> present;
     for (const auto& child : parent.children) {

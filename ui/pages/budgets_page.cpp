@@ -190,7 +190,10 @@ void BudgetsPage::refresh()
     m_states = context().service().poolStates();
     if (m_withArchived->isChecked()) { // the ledger shows them no more
         for (const auto& pool : context().service().config()->pools) {
-            if (pool.archived) {
+            // While a change is under way the ledger may still, or already, have it.
+            const bool known = std::any_of(m_states.begin(), m_states.end(),
+                [&](const auto& state) { return state.pool.id == pool.id; });
+            if (pool.archived && !known) {
                 m_states.push_back({pool, {}, 0, {}});
             }
         }

@@ -165,6 +165,7 @@ private Q_SLOTS:
     void decisionsTrimWhileFollowing();
     void decisionsSurviveErrors();
     void conditionsOfCells();
+    void twinsAreShownOnce();
     void catalogShowsAndEdits();
     void aPriceChangeKeepsThePast();
     void providersAndKeys();
@@ -607,6 +608,20 @@ void TestConsoleModels::conditionsOfCells()
         model.index(0, DecisionTableModel::Outcome).data().toString(), QStringLiteral("No budget"));
     QCOMPARE(model.index(1, DecisionTableModel::Model).data().toString(),
         QStringLiteral("auto → sim/small"));
+}
+
+/// A snapshot put together while a change is under way may name one thing twice.
+void TestConsoleModels::twinsAreShownOnce()
+{
+    PoolTreeModel model;
+    QAbstractItemModelTester tester(&model, Mode::Fatal);
+    const auto one = pool(1, "one", "org", "10");
+    const auto two = pool(2, "two", "org", "5");
+    model.setPools({one, two}, 0, false);
+    model.setPools({one, one, two}, 0, false);
+    QCOMPARE(model.rowCount(), 2);
+    model.setPools({two, one, two, one}, 0, false);
+    QCOMPARE(treeText(model, {0}), QStringLiteral("two\none"));
 }
 
 void TestConsoleModels::catalogShowsAndEdits()
