@@ -20,7 +20,7 @@ enum class CallEnd {
     TimedOut, ///< no answer in time
     Broke, ///< reset, cut or unreadable
     ServerError, ///< 5xx that is none of the next two
-    Overloaded, ///< 503, 529: it did nothing
+    Overloaded, ///< 503, 529: it is too busy now; whether it billed is provider_error's to say
     RateLimited, ///< 429
     KeyRefused, ///< 401, 403
     Exhausted, ///< its account has no money left

@@ -25,7 +25,9 @@ namespace {
 constexpr int retryAfterSecondsMax = 20;
 /// A pause of more than a year is a mistake.
 constexpr int pauseSecondsMax = 366 * 24 * 3'600;
-constexpr int overloadedStatus = 529; ///< Anthropic's word for it
+/// Anthropic's word for "too busy". Its body has to say so as well: others use the number for
+/// failures of which nobody knows how far they got.
+constexpr int overloadedStatus = 529;
 
 struct Said {
     wire::ErrorText text;
@@ -116,6 +118,13 @@ bool isAccountExhausted(int status, const wire::ErrorText& text)
             || beginsWith(words, "Insufficient Balance")
             || (beginsWith(words, "You have reached your")
                 && words.find("usage limits") != std::string_view::npos));
+}
+
+/// A provider that says in its own protocol that it did not begin.
+bool saysOverloaded(const ProviderAnswer& answer, const Said& said)
+{
+    return answer.head.status == overloadedStatus && answer.upstream == wire::Dialect::Anthropic
+        && said.isError && said.text.type == "overloaded_error";
 }
 
 CallEnd endOf(int status, bool exhausted)
@@ -241,9 +250,10 @@ ProviderError readProviderError(const ProviderAnswer& answer)
     error.outcome = outcomeOf(answer, said);
     const auto end = error.outcome.end;
     error.refusal.kind = wire::RefusalKind::UpstreamFailed;
+    const bool tooBusy = status == 503 || saysOverloaded(answer, said);
     error.notProcessed = end == CallEnd::RateLimited || end == CallEnd::Exhausted
-        || end == CallEnd::KeyRefused || status == 503;
-    error.mayHaveBilled = status >= 500 && status != 503;
+        || end == CallEnd::KeyRefused || tooBusy;
+    error.mayHaveBilled = status >= 500 && !tooBusy;
     error.refusal.message
         = fmt::format("The provider \"{}\" answered with status {}{}", answer.provider, status,
             said.text.message.empty() ? std::string(".") : ": " + said.text.message);
@@ -260,7 +270,7 @@ ProviderError readProviderError(const ProviderAnswer& answer)
         error.reply.body = client.writeError(status, text);
     }
     const int seconds = std::min(error.outcome.retryAfterS, retryAfterSecondsMax);
-    const bool mayRetry = status == 429 || status == 503;
+    const bool mayRetry = status == 429 || tooBusy;
     if (!mayRetry) {
         error.reply.headers.emplace_back("x-should-retry", "false");
     } else if (seconds > 0) {

@@ -31,7 +31,9 @@ struct ProviderError {
     wire::Refusal refusal; ///< for the log
     wire::RefusalReply reply; ///< for the client
     bool mayHaveBilled = false; ///< it read the request and failed later
-    bool notProcessed = false; ///< it says that it did nothing (401, 403, 429, 503, no money)
+    /// It says that it did nothing: 401, 403, 429, 503, no money, Anthropic's 529 with
+    /// "overloaded_error" in its body. Any other 529 may have been billed.
+    bool notProcessed = false;
     CallOutcome outcome; ///< for its health
 };
 

@@ -80,6 +80,8 @@ private Q_SLOTS:
     void exhaustedUntilItsDate();
     void aPauseIsKept();
     void chainOfFallbacks();
+    void overloadedGivesWay_data();
+    void overloadedGivesWay();
     void capEndsTheChain();
     void unreachableProviderGivesWay();
     void throughAPlainProxy();
@@ -268,6 +270,55 @@ void TestProviders::chainOfFallbacks()
     QCOMPARE(row.attempts[1].httpStatus, 503);
     QVERIFY(house.waitIdle());
     QCOMPARE(house.settled().nano(), row.cost.nano());
+}
+
+void TestProviders::overloadedGivesWay_data()
+{
+    QTest::addColumn<QString>("body");
+    QTest::addColumn<bool>("givesWay");
+    QTest::newRow("only the number") << QStringLiteral("busy") << false;
+    QTest::newRow("another error")
+        << QStringLiteral("{\"error\":{\"type\":\"api_error\"}}") << false;
+    QTest::newRow("said so") << QStringLiteral(
+        "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}")
+                             << true;
+}
+
+void TestProviders::overloadedGivesWay()
+{
+    QFETCH(QString, body);
+    QFETCH(bool, givesWay);
+    ScriptServer busy(says(529, body.toStdString(), "retry-after: 7\r\n"));
+    ScriptServer other(says(200, sound()));
+    TestHouse house;
+    house.addProvider(busy.url(), "busy", "mb");
+    house.addProvider(other.url(), "other", "mo");
+    auto config = house.config();
+    providerOf(config, "busy").dialect = catalog::Dialect::Anthropic;
+    modelOf(config, "mb").fallbacks = {"other/mo"};
+    house.reconfigure(config);
+    const auto reply = house.chat(chatBody("mb", "Hi."));
+    QCOMPARE(reply.status, givesWay ? 200 : 529);
+    QCOMPARE(other.requests(), givesWay ? 1 : 0);
+    const auto row = house.waitRows(1)[0];
+    QCOMPARE(row.attempts[0].httpStatus, 529);
+    QCOMPARE(row.attempts[0].charged.isZero(), givesWay);
+    if (!givesWay) {
+        QCOMPARE(reply.header("x-should-retry"), std::string("false"));
+        return;
+    }
+    // Without another way the client hears when to come again.
+    TestHouse alone;
+    alone.addProvider(busy.url(), "busy", "mb");
+    config = alone.config();
+    providerOf(config, "busy").dialect = catalog::Dialect::Anthropic;
+    alone.reconfigure(config);
+    const auto told = alone.chat(chatBody("mb", "Hi."));
+    QCOMPARE(told.status, 529);
+    QCOMPARE(told.header("retry-after"), std::string("7"));
+    QVERIFY(alone.waitIdle());
+    QCOMPARE(alone.settled(), Money());
+    QCOMPARE(alone.held(), Money());
 }
 
 void TestProviders::capEndsTheChain()

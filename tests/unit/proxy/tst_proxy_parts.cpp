@@ -25,6 +25,8 @@ private Q_SLOTS:
     void hostileScopeValues();
     void providerErrors_data();
     void providerErrors();
+    void overloaded_data();
+    void overloaded();
     void requestIds();
 };
 
@@ -183,6 +185,56 @@ void TestProxyParts::providerErrors()
     QVERIFY(error.reply.body.find("\"error\"") != std::string::npos);
     for (const auto& [header, value] : error.reply.headers) {
         QVERIFY(header != "retry-after" || std::stoi(value) <= 20);
+    }
+}
+
+void TestProxyParts::overloaded_data()
+{
+    QTest::addColumn<int>("upstream");
+    QTest::addColumn<QByteArray>("body");
+    QTest::addColumn<bool>("untouched");
+    const auto row = [](const char* name, wire::Dialect dialect, const char* body, bool untouched) {
+        QTest::newRow(name) << static_cast<int>(dialect) << QByteArray(body) << untouched;
+    };
+    const char* overloaded
+        = "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}";
+    const char* other = "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"m\"}}";
+    using wire::Dialect;
+    row("no body", Dialect::Anthropic, "", false);
+    row("no json", Dialect::Anthropic, "overloaded_error", false);
+    row("cut json", Dialect::Anthropic, "{\"error\":{\"type\":\"overloaded_error\"", false);
+    row("outside of error", Dialect::Anthropic, "{\"type\":\"overloaded_error\"}", false);
+    row("only in the message", Dialect::Anthropic,
+        "{\"error\":{\"type\":\"api_error\",\"message\":\"overloaded_error\"}}", false);
+    row("another type", Dialect::Anthropic, other, false);
+    row("another protocol", Dialect::Chat, overloaded, false);
+    row("anthropic", Dialect::Anthropic, overloaded, true);
+}
+
+void TestProxyParts::overloaded()
+{
+    QFETCH(int, upstream);
+    QFETCH(QByteArray, body);
+    QFETCH(bool, untouched);
+    for (const auto client : {wire::Dialect::Anthropic, wire::Dialect::Chat}) {
+        UpstreamHead head;
+        head.status = 529;
+        head.headers.emplace_back("retry-after", "3600");
+        const auto text = body.toStdString();
+        const std::string name("p");
+        ProviderAnswer answer{name, head, text};
+        answer.upstream = static_cast<wire::Dialect>(upstream);
+        answer.client = client;
+        const auto error = readProviderError(answer);
+        QCOMPARE(error.reply.status, 529);
+        QCOMPARE(error.outcome.end, CallEnd::Overloaded);
+        QCOMPARE(error.notProcessed, untouched);
+        QCOMPARE(error.mayHaveBilled, !untouched);
+        std::string said;
+        for (const auto& [header, value] : error.reply.headers) {
+            said += header + ": " + value + ";";
+        }
+        QCOMPARE(said, std::string(untouched ? "retry-after: 20;" : "x-should-retry: false;"));
     }
 }
 
