@@ -206,6 +206,11 @@ asio::awaitable<void> Exchange::relayWhole()
         co_return;
     }
     auto charge = chargeForWhole(*facts);
+    if (isTranslated() && m_kind == CallKind::Answer) {
+        if (auto told = usageToTell(terms(), *facts)) {
+            answer.usage = std::move(*told);
+        }
+    }
     noteHealth(CallEnd::Ok);
     m_decision.status = charge.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
     co_await settle(std::move(charge));
@@ -358,6 +363,8 @@ asio::awaitable<void> Exchange::relayStream()
     options.client = m_request.path.dialect;
     options.stripUsage = !isTranslated() && !m_keepsUsage && m_provider->injectUsage;
     options.context = answerContext();
+    options.missingUsage
+        = [this](const wire::AnswerFacts& facts) { return usageToTell(terms(), facts); };
     wire::StreamRelay relay(std::move(options));
     const bool ended = co_await pump(relay);
     co_await bookStream(relay, ended);
@@ -400,7 +407,7 @@ Charge Exchange::chargeForEarlyEnd(const wire::AnswerFacts& facts) const
             return std::move(*charge);
         }
     }
-    auto full = chargeInFull();
+    auto full = chargeInFull(terms(), facts);
     if (m_overrun) { // the hold was too small already: at least what was delivered
         if (auto charge = chargeForDelivered(terms(), facts);
             charge && charge->amount > m_decision.bound) {

@@ -39,11 +39,20 @@ CallTerms Exchange::terms() const
     }
     out.tokenizer = m_model->tokenizer;
     out.inputTokens = m_plan.inputTokens;
+    out.inputCounted = chosenInput();
     out.outputCeiling = m_plan.outputCeiling;
     out.choices = m_view.n;
     out.reasons = m_model->can.reasoning;
     out.endedAtUs = m_env.clock.nowUs();
     return out;
+}
+
+/// The input of the chosen model as it was counted, without any margin.
+std::int64_t Exchange::chosenInput() const
+{
+    const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
+        [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
+    return chosen == m_plan.candidates.end() ? 0 : chosen->inputEstimate;
 }
 
 Charge Exchange::chargeForWhole(const wire::AnswerFacts& facts) const
@@ -55,7 +64,7 @@ Charge Exchange::chargeForWhole(const wire::AnswerFacts& facts) const
     if (!charge) {
         charge = chargeForDelivered(terms(), facts);
     }
-    return charge.value_or(chargeInFull());
+    return charge ? std::move(*charge) : chargeInFull(terms(), facts);
 }
 
 /// A later request may go on from this response by its id alone.

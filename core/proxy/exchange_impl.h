@@ -170,6 +170,7 @@ private:
 
     // settle and record
     [[nodiscard]] CallTerms terms() const;
+    [[nodiscard]] std::int64_t chosenInput() const;
     [[nodiscard]] Charge chargeForWhole(const wire::AnswerFacts& facts) const;
     void rememberResponse(const wire::AnswerFacts& facts);
     [[nodiscard]] Charge chargeForEarlyEnd(const wire::AnswerFacts& facts) const;

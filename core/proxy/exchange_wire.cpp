@@ -211,7 +211,7 @@ wire::AnswerContext Exchange::answerContext() const
     context.includeUsage = m_keepsUsage;
     context.generate = m_request.path.request.generate;
     context.jsonArray = m_request.path.arrayStream;
-    context.inputTokens = m_plan.candidates.empty() ? 0 : m_plan.candidates.front().inputEstimate;
+    context.inputTokens = chosenInput();
     context.request = m_conversation.get();
     return context;
 }

@@ -41,15 +41,32 @@ std::string linesJson(const std::vector<catalog::CostLine>& lines)
 
 } // namespace
 
+bool hasUsage(const wire::AnswerFacts& facts)
+{
+    return facts.usage && facts.usage->inputTotal() != 0
+        && (facts.usage->output != 0 || facts.textBytes == 0);
+}
+
+std::optional<catalog::Usage> usageToTell(const CallTerms& terms, const wire::AnswerFacts& facts)
+{
+    if (hasUsage(facts)) {
+        return std::nullopt;
+    }
+    catalog::Usage told;
+    told.inputUncached = std::clamp<std::int64_t>(terms.inputCounted, 0, terms.inputTokens);
+    told.output = deliveredTokens(terms.tokenizer, facts).tokens;
+    if (terms.outputCeiling > 0) { // an estimate alone is no overrun
+        told.output = std::min(told.output, terms.outputCeiling * terms.choices);
+    }
+    return told;
+}
+
 std::optional<Charge> chargeForUsage(const CallTerms& terms, const wire::AnswerFacts& facts)
 {
-    if (!facts.usage) {
+    if (!hasUsage(facts)) {
         return std::nullopt;
     }
     const auto& usage = *facts.usage;
-    if (usage.inputTotal() == 0 || (usage.output == 0 && facts.textBytes > 0)) {
-        return std::nullopt; // a usage of nothing for something is no usage
-    }
     Charge charge;
     charge.kind = ledger::SettleKind::Exact;
     charge.inputTokens = usage.inputTotal();
@@ -124,6 +141,14 @@ Charge chargeNothing()
 Charge chargeInFull()
 {
     return {};
+}
+
+Charge chargeInFull(const CallTerms& terms, const wire::AnswerFacts& facts)
+{
+    Charge charge;
+    charge.inputTokens = terms.inputCounted;
+    charge.outputTokens = deliveredTokens(terms.tokenizer, facts).tokens;
+    return charge;
 }
 
 RunningMeter::RunningMeter(const CallTerms& terms) : m_tokenizer(terms.tokenizer)

@@ -19,6 +19,7 @@ struct CallTerms {
     catalog::PriceSheet sheet;
     std::string tokenizer; ///< family
     std::int64_t inputTokens = 0; ///< at most
+    std::int64_t inputCounted = 0; ///< most likely
     std::int64_t outputCeiling = 0; ///< per choice; 0: none was written
     std::int64_t choices = 1;
     bool reasons = false; ///< bills output that is never delivered
@@ -39,6 +40,13 @@ struct Charge {
 /// into one network segment of a fast model.
 inline constexpr std::int64_t estimateSlackTokens = 64;
 
+/// The provider told a usage, and not one of nothing for something.
+[[nodiscard]] bool hasUsage(const wire::AnswerFacts& facts);
+/// What a client is told in place of a usage that its provider did not give: input and delivered
+/// text (with tool-call arguments and thinking) as counted here. Never more than what is charged
+/// for. Nothing when the provider told one.
+[[nodiscard]] std::optional<catalog::Usage> usageToTell(
+    const CallTerms& terms, const wire::AnswerFacts& facts);
 /// The usage as the provider reports it, unless it contradicts what was delivered.
 [[nodiscard]] std::optional<Charge> chargeForUsage(
     const CallTerms& terms, const wire::AnswerFacts& facts);
@@ -50,6 +58,8 @@ inline constexpr std::int64_t estimateSlackTokens = 64;
 [[nodiscard]] Charge chargeForInput(const CallTerms& terms);
 [[nodiscard]] Charge chargeNothing();
 [[nodiscard]] Charge chargeInFull();
+/// In full, with the tokens that were seen for the record.
+[[nodiscard]] Charge chargeInFull(const CallTerms& terms, const wire::AnswerFacts& facts);
 
 /// Follows how much was delivered, so that a provider that ignores its ceiling is noticed while it
 /// does so. Counts every kilobyte or so, not every event.

@@ -266,6 +266,9 @@ private:
             return;
         }
         mergeUsage(m_usage, *usage);
+        if (dom::find(*usage, "output_tokens") == nullptr) {
+            return; // the output that message_start names is that of its first token
+        }
         if (std::optional<catalog::Usage> sum = usageOf(m_usage)) {
             emit(Kind::Usage).usage = std::move(*sum);
         }

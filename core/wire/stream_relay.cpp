@@ -191,6 +191,7 @@ struct StreamRelay::Impl {
     [[nodiscard]] Result<void> read(const StreamSplitter::Event& event);
     void translate(std::string& out);
     void close(std::string& out);
+    void tellMissingUsage(std::string& out);
     /// Gemini clients that did not ask for SSE get the same events as one JSON array.
     [[nodiscard]] bool framesArray() const
     {
@@ -303,6 +304,17 @@ void StreamRelay::Impl::close(std::string& out)
     }
 }
 
+void StreamRelay::Impl::tellMissingUsage(std::string& out)
+{
+    auto usage = options.missingUsage ? options.missingUsage(facts) : std::nullopt;
+    if (usage) {
+        AnswerEvent event;
+        event.kind = AnswerEvent::Kind::Usage;
+        event.usage = std::move(*usage);
+        writer->write(event, out);
+    }
+}
+
 StreamRelay::StreamRelay(RelayOptions options) : m_impl(std::make_unique<Impl>(std::move(options)))
 {
 }
@@ -334,6 +346,7 @@ void StreamRelay::finish(std::string& out)
     }
     me.close(out);
     if (me.writer && !me.ended && me.reader->done()) {
+        me.tellMissingUsage(out);
         me.writer->end(out);
         me.ended = true;
     } else if (me.framesArray() && !me.ended) {

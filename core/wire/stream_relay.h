@@ -8,7 +8,9 @@
 
 #include "core/wire/codec.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ struct RelayOptions {
     bool stripUsage = false;
     /// Another dialect: for its writer. Same dialect: only `jsonArray` is looked at.
     AnswerContext context;
+    /// Another dialect: asked before a complete stream is closed; what to tell the client in place
+    /// of a usage that the provider did not give. Never becomes part of the facts.
+    std::function<std::optional<catalog::Usage>(const AnswerFacts&)> missingUsage = {};
 };
 
 class StreamRelay {

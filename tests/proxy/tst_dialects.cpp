@@ -81,6 +81,8 @@ class TestDialects : public QObject {
 private Q_SLOTS:
     void answers_data() { addPairs(); }
     void answers();
+    void missingUsage_data() { addPairs(); }
+    void missingUsage();
     void errors_data() { addPairs(); }
     void errors();
     void brokenStreams_data() { addPairs(); }
@@ -133,6 +135,48 @@ void TestDialects::answers()
     const auto row = house.waitRows(1).at(0);
     QCOMPARE(row.status, activity::Status::Ok);
     QCOMPARE(row.cost, expectedCost());
+}
+
+/// The provider tells no usage: it is estimated from what was delivered, for the books and, where
+/// the answer is written anew, for the client.
+void TestDialects::missingUsage()
+{
+    QFETCH(Dialect, client);
+    QFETCH(Dialect, provider);
+    QFETCH(bool, stream);
+    const Dialect asked = spoken(provider, client);
+    const auto sent = streamBegin(asked) + streamText(asked, false) + streamEnd(asked, false);
+    const auto whole = wholeAnswer(asked, false);
+    ScriptServer server(
+        [&](const ScriptRequest&, ScriptLink& link) { return link.write(stream ? sent : whole); });
+    TestHouse house;
+    addSpeaker(house, server, provider);
+    auto request = clientRequest(client, "m", stream);
+    request.key = house.key();
+    const auto reply = ask(house.port(), request);
+    QVERIFY2(reply.status == 200, reply.body.c_str());
+    QVERIFY(reply.complete);
+    QVERIFY2(shownText(client, stream, reply.body) == providerText, reply.body.c_str());
+    QVERIFY(house.waitIdle());
+    const auto row = house.waitRows(1).at(0);
+    QCOMPARE(row.status, activity::Status::Estimated);
+    QVERIFY(row.inputTokens > 0);
+    QVERIFY(row.outputTokens > 1);
+    QCOMPARE(row.cost, house.settled());
+    QVERIFY(row.cost <= row.bound);
+    const auto usage = QString::fromStdString(shownUsage(client, stream, reply.body)).split(QLatin1Char('/'));
+    if (asked == client) { // the provider's bytes: nothing is added to them
+        if (!stream) {
+            QVERIFY2(whole.ends_with(reply.body), reply.body.c_str());
+        }
+        return;
+    }
+    QVERIFY2(usage.size() == 2, reply.body.c_str());
+    const auto input = usage[0].toLongLong();
+    const auto output = usage[1].toLongLong();
+    QVERIFY(input > 0 && input <= row.inputTokens);
+    QVERIFY(output > 1 && output <= row.outputTokens);
+    QVERIFY(Money::fromNano(input * 1'000 + output * 10'000) <= row.cost);
 }
 
 void TestDialects::errors()

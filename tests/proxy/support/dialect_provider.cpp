@@ -41,6 +41,22 @@ std::string response(const std::string& status, const std::string& output, const
         status, output, usage.empty() ? "" : "," + usage);
 }
 
+/// Takes the usage of this text out unless it is wanted. What Anthropic says of it in
+/// message_start stays: a provider that forgets the end has said that.
+std::string told(bool usage, std::string text)
+{
+    for (const std::string_view part :
+        {R"(,"usage":{"input_tokens":11,"output_tokens":7})",
+            R"(,"usageMetadata":{"promptTokenCount":11,"candidatesTokenCount":7,"totalTokenCount":18})",
+            R"(,"usageMetadata":{"promptTokenCount":11,"totalTokenCount":11})",
+            R"(,"prompt_eval_count":11,"eval_count":7)"}) {
+        if (const auto found = text.find(part); !usage && found != std::string::npos) {
+            text.erase(found, part.size());
+        }
+    }
+    return text;
+}
+
 json::value parsed(const std::string& text)
 {
     boost::system::error_code ec;
@@ -129,31 +145,35 @@ Paths pathsOf(Dialect dialect)
 
 } // namespace
 
-std::string wholeAnswer(Dialect dialect)
+std::string wholeAnswer(Dialect dialect, bool usage)
 {
     switch (dialect) {
     case Dialect::Responses:
-        return httpReply(200, response("completed", responseItem, responseUsage));
+        return httpReply(200, response("completed", responseItem, usage ? responseUsage : ""));
     case Dialect::Anthropic:
         return httpReply(200,
-            R"({"id":"msg_1","type":"message","role":"assistant","model":"m","content":)"
-            R"([{"type":"text","text":"hello there"}],"stop_reason":"end_turn",)"
-            R"("stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":7}})");
+            told(usage,
+                R"({"id":"msg_1","type":"message","role":"assistant","model":"m","content":)"
+                R"([{"type":"text","text":"hello there"}],"stop_reason":"end_turn",)"
+                R"("stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":7}})"));
     case Dialect::Gemini:
         return httpReply(200,
-            R"({"candidates":[{"content":{"parts":[{"text":"hello there"}],"role":"model"},)"
-            R"("finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":11,)"
-            R"("candidatesTokenCount":7,"totalTokenCount":18},"modelVersion":"m",)"
-            R"("responseId":"r1"})");
+            told(usage,
+                R"({"candidates":[{"content":{"parts":[{"text":"hello there"}],"role":"model"},)"
+                R"("finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":11,)"
+                R"("candidatesTokenCount":7,"totalTokenCount":18},"modelVersion":"m",)"
+                R"("responseId":"r1"})"));
     case Dialect::Ollama:
         return httpReply(200,
-            R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant",)"
-            R"("content":"hello there"},"done":true,"done_reason":"stop","prompt_eval_count":11,)"
-            R"("eval_count":7})");
+            told(usage,
+                R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant",)"
+                R"("content":"hello there"},"done":true,"done_reason":"stop","prompt_eval_count":11,)"
+                R"("eval_count":7})"));
     case Dialect::Chat:
         break;
     }
-    return httpReply(200, completion(providerInputTokens, providerOutputTokens, providerText));
+    return httpReply(
+        200, completion(providerInputTokens, usage ? providerOutputTokens : -1, providerText));
 }
 
 std::string streamBegin(Dialect dialect)
@@ -163,7 +183,7 @@ std::string streamBegin(Dialect dialect)
         dialect == Dialect::Ollama ? "application/x-ndjson" : "text/event-stream");
 }
 
-std::string streamText(Dialect dialect)
+std::string streamText(Dialect dialect, bool usage)
 {
     switch (dialect) {
     case Dialect::Responses:
@@ -188,10 +208,10 @@ std::string streamText(Dialect dialect)
             + named("content_block_delta",
                 R"(,"index":0,"delta":{"type":"text_delta","text":"hello there"})"));
     case Dialect::Gemini:
-        return chunk(
+        return chunk(told(usage,
             event(R"({"candidates":[{"content":{"parts":[{"text":"hello there"}],"role":"model"},)"
                   R"("index":0}],"usageMetadata":{"promptTokenCount":11,"totalTokenCount":11},)"
-                  R"("modelVersion":"m","responseId":"r1"})"));
+                  R"("modelVersion":"m","responseId":"r1"})")));
     case Dialect::Ollama:
         return chunk(R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":)"
                      R"({"role":"assistant","content":"hello there"},"done":false})"
@@ -202,7 +222,7 @@ std::string streamText(Dialect dialect)
     return chunk(deltaEvent(providerText));
 }
 
-std::string streamEnd(Dialect dialect)
+std::string streamEnd(Dialect dialect, bool usage)
 {
     switch (dialect) {
     case Dialect::Responses:
@@ -214,31 +234,35 @@ std::string streamEnd(Dialect dialect)
                            + responseItem)
                    + named("response.completed",
                        ",\"sequence_number\":6,\"response\":"
-                           + response("completed", responseItem, responseUsage)))
+                           + response("completed", responseItem, usage ? responseUsage : "")))
             + "0\r\n\r\n";
     case Dialect::Anthropic:
-        return chunk(named("content_block_stop", R"(,"index":0)")
-                   + named("message_delta",
-                       R"(,"delta":{"stop_reason":"end_turn","stop_sequence":null},)"
-                       R"("usage":{"input_tokens":11,"output_tokens":7})")
-                   + named("message_stop", ""))
+        return chunk(told(usage,
+                   named("content_block_stop", R"(,"index":0)")
+                       + named("message_delta",
+                           R"(,"delta":{"stop_reason":"end_turn","stop_sequence":null},)"
+                           R"("usage":{"input_tokens":11,"output_tokens":7})")
+                       + named("message_stop", "")))
             + "0\r\n\r\n";
     case Dialect::Gemini:
-        return chunk(event(R"({"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},)"
-                           R"("finishReason":"STOP","index":0}],"usageMetadata":)"
-                           R"({"promptTokenCount":11,"candidatesTokenCount":7,)"
-                           R"("totalTokenCount":18},"modelVersion":"m","responseId":"r1"})"))
+        return chunk(told(usage,
+                   event(R"({"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},)"
+                         R"("finishReason":"STOP","index":0}],"usageMetadata":)"
+                         R"({"promptTokenCount":11,"candidatesTokenCount":7,)"
+                         R"("totalTokenCount":18},"modelVersion":"m","responseId":"r1"})")))
             + "0\r\n\r\n";
     case Dialect::Ollama:
-        return chunk(R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":)"
-                     R"({"role":"assistant","content":""},"done":true,"done_reason":"stop",)"
-                     R"("prompt_eval_count":11,"eval_count":7})"
-                     "\n")
+        return chunk(told(usage,
+                   R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":)"
+                   R"({"role":"assistant","content":""},"done":true,"done_reason":"stop",)"
+                   R"("prompt_eval_count":11,"eval_count":7})"
+                   "\n"))
             + "0\r\n\r\n";
     case Dialect::Chat:
         break;
     }
-    return chunk(finishEvent() + usageEvent(providerInputTokens, providerOutputTokens)
+    return chunk(finishEvent()
+               + (usage ? usageEvent(providerInputTokens, providerOutputTokens) : std::string())
                + "data: [DONE]\n\n")
         + "0\r\n\r\n";
 }

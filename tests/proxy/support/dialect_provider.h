@@ -18,12 +18,12 @@ inline constexpr const char* providerText = "hello there";
 inline constexpr int providerInputTokens = 11;
 inline constexpr int providerOutputTokens = 7;
 
-/// The bytes of a whole HTTP answer, not streamed.
-[[nodiscard]] std::string wholeAnswer(wire::Dialect dialect);
+/// The bytes of a whole HTTP answer, not streamed. `usage` false: the provider tells none.
+[[nodiscard]] std::string wholeAnswer(wire::Dialect dialect, bool usage = true);
 /// The head of a stream; its parts up to and with the text; what ends it, with the usage.
 [[nodiscard]] std::string streamBegin(wire::Dialect dialect);
-[[nodiscard]] std::string streamText(wire::Dialect dialect);
-[[nodiscard]] std::string streamEnd(wire::Dialect dialect);
+[[nodiscard]] std::string streamText(wire::Dialect dialect, bool usage = true);
+[[nodiscard]] std::string streamEnd(wire::Dialect dialect, bool usage = true);
 /// An error of status 400, as the vendor writes it, with the message "bad thing".
 [[nodiscard]] std::string errorAnswer(wire::Dialect dialect);
 /// Which dialect a provider was asked in, by the path; empty: an unknown path.

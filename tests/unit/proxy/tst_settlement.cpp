@@ -39,6 +39,7 @@ private Q_SLOTS:
     void deliveredText();
     void estimateAloneIsNoOverrun();
     void reasoningIsNeverGuessed();
+    void missingUsageIsTold();
     void inputOnly();
     void runningMeter();
 };
@@ -102,6 +103,40 @@ void TestSettlement::reasoningIsNeverGuessed()
     terms.reasons = true;
     QVERIFY(!chargeForDelivered(terms, delivered("hello")));
     QCOMPARE(chargeInFull().kind, ledger::SettleKind::Unknown);
+}
+
+void TestSettlement::missingUsageIsTold()
+{
+    auto terms = someTerms();
+    terms.inputCounted = 80;
+    auto facts = delivered("hello");
+    facts.usage = catalog::Usage();
+    facts.usage->inputUncached = 100;
+    facts.usage->output = 7;
+    QVERIFY(!usageToTell(terms, facts)); // the provider's own word stands
+    facts.usage->output = 0; // nothing for something
+    QCOMPARE(usageToTell(terms, facts)->inputTotal(), 80);
+    QCOMPARE(usageToTell(terms, facts)->output, 1);
+    terms.inputCounted = 1'000; // never above what was held
+    QCOMPARE(usageToTell(terms, facts)->inputTotal(), 100);
+    // Thinking and a call's name and arguments are output, too.
+    wire::Answer answer;
+    answer.choices.resize(1);
+    wire::Part thinking;
+    thinking.kind = wire::Part::Kind::Thinking;
+    thinking.text = "one two three";
+    wire::Part call;
+    call.kind = wire::Part::Kind::ToolCall;
+    call.name = "look";
+    call.arguments = "{\"a\":12}";
+    answer.choices[0].parts = {thinking, call};
+    const auto told = usageToTell(terms, wire::factsOf(answer));
+    QVERIFY(told->output >= 7);
+    QVERIFY(told->output <= chargeForDelivered(terms, wire::factsOf(answer))->outputTokens);
+    terms.outputCeiling = 3;
+    QCOMPARE(usageToTell(terms, wire::factsOf(answer))->output, 3);
+    QCOMPARE(chargeInFull(terms, facts).kind, ledger::SettleKind::Unknown);
+    QCOMPARE(chargeInFull(terms, facts).outputTokens, 1);
 }
 
 void TestSettlement::inputOnly()
