@@ -19,11 +19,6 @@ using BeastView = boost::beast::string_view;
 
 namespace {
 
-char lowered(char c)
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 std::string_view view(BeastView text)
 {
     return {text.data(), text.size()};
@@ -84,20 +79,11 @@ bool equalsIgnoringCase(std::string_view a, std::string_view b)
         return false;
     }
     for (std::size_t i = 0; i < a.size(); ++i) {
-        if (lowered(a[i]) != lowered(b[i])) {
+        if (toLower(a[i]) != toLower(b[i])) {
             return false;
         }
     }
     return true;
-}
-
-std::string toLower(std::string_view text)
-{
-    std::string out(text);
-    for (char& c : out) {
-        c = lowered(c);
-    }
-    return out;
 }
 
 const char* reasonPhrase(int status)

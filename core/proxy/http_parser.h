@@ -7,6 +7,7 @@
 // Clients (requests) are held to the letter: what two parsers could read differently is refused.
 
 #include "core/base/result.h"
+#include "core/base/text.h"
 
 #include <cstdint>
 #include <memory>
@@ -94,7 +95,6 @@ private:
 
 /// "Content-Type" equals "content-type"; ASCII only.
 [[nodiscard]] bool equalsIgnoringCase(std::string_view a, std::string_view b);
-[[nodiscard]] std::string toLower(std::string_view text);
 /// "OK" for 200; "Error" when unknown.
 [[nodiscard]] const char* reasonPhrase(int status);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
+#include "core/base/text.h"
 #include "core/wire/anthropic_wire.h"
 
 #include <algorithm>
@@ -47,14 +48,6 @@ std::optional<int> versionOf(std::string_view name)
     return major ? std::optional(*major * 100) : std::nullopt;
 }
 
-std::string lowered(std::string_view text)
-{
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return out;
-}
-
 } // namespace
 
 ModelTraits traitsOf(std::string_view model)
@@ -64,7 +57,7 @@ ModelTraits traitsOf(std::string_view model)
     constexpr int firstAdaptive = 406;
     constexpr int adaptiveOnly = 407;
     constexpr int firstSystemAmid = 408;
-    const std::string name = lowered(model);
+    const std::string name = toLower(model);
     const std::size_t at = name.find("claude");
     ModelTraits traits;
     if (at == std::string::npos) {

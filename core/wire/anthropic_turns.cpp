@@ -22,11 +22,6 @@ Error cannot(std::string what, std::string remedy)
     return Error(ErrorCode::Unsupported, std::move(what), std::move(remedy));
 }
 
-bool blank(std::string_view text)
-{
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 bool mayStandInId(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
@@ -125,7 +120,7 @@ private:
         for (const Part& part : turn.parts) {
             if (part.kind != Kind::Text) {
                 addLoss(m_losses, "parts of a system message that are no text");
-            } else if (!blank(part.text)) {
+            } else if (!isBlank(part.text)) {
                 m_out.system.push_back(blockOf(part));
             }
         }
@@ -196,7 +191,7 @@ private:
                 content.push_back(std::move(*made));
             }
         }
-        if (content.empty() && !blank(part.text)) {
+        if (content.empty() && !isBlank(part.text)) {
             block["content"] = part.text;
         } else if (!content.empty()) {
             block["content"] = std::move(content);
@@ -212,7 +207,7 @@ private:
         case Kind::Text:
         case Kind::Refusal:
             // The API refuses text blocks without a visible character.
-            return blank(part.text) ? json::value() : blockOf(part);
+            return isBlank(part.text) ? json::value() : blockOf(part);
         case Kind::Image:
             return image(part);
         case Kind::File:

@@ -102,4 +102,10 @@ void mergeUsage(boost::json::object& usage, const boost::json::object& later);
 [[nodiscard]] ErrorText readError(std::string_view body);
 [[nodiscard]] std::string writeError(int status, const ErrorText& error);
 
+/// Only white space, which Anthropic refuses as a text.
+[[nodiscard]] inline bool isBlank(std::string_view text)
+{
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 } // namespace headgate::wire::anthropic

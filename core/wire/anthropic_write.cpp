@@ -20,11 +20,6 @@ Error cannot(std::string what, std::string remedy)
     return Error(ErrorCode::Unsupported, std::move(what), std::move(remedy));
 }
 
-bool blank(std::string_view text)
-{
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 bool goodToolName(std::string_view name)
 {
     constexpr std::size_t nameMax = 128;
@@ -549,7 +544,7 @@ private:
         }
         json::array stops;
         for (const std::string& stop : m_from.stop) {
-            if (!m_same && blank(stop)) {
+            if (!m_same && isBlank(stop)) {
                 lose("a stop sequence of white space: the API refuses it");
                 continue;
             }

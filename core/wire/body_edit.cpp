@@ -3,6 +3,7 @@
 #include "core/wire/body_edit.h"
 
 #include "core/base/limits.h"
+#include "core/base/text.h"
 #include "core/wire/json_reader.h"
 
 #include <boost/json/serialize.hpp>
@@ -274,10 +275,7 @@ private:
 
 bool isSteering(std::string_view key)
 {
-    std::string lower(key);
-    for (char& c : lower) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
+    const std::string lower = toLower(key);
     return std::find(steeringFields.begin(), steeringFields.end(), lower) != steeringFields.end();
 }
 

@@ -3,9 +3,8 @@
 #include "core/wire/chat_request.h"
 
 #include "core/base/limits.h"
-#include "core/wire/body_edit.h"
-#include "core/wire/json_reader.h"
-#include "core/wire/user_id.h"
+#include "core/wire/chat_view_reader.h"
+#include "core/wire/conversation_view.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
@@ -15,103 +14,13 @@
 
 namespace headgate::wire {
 
+namespace chat {
+
 namespace {
 
-/// The API knows about forty fields; a flood of keys would make the search for duplicates slow.
-constexpr std::size_t fieldsMax = 512;
 constexpr std::int64_t choicesMax = 128;
 
-ByteRange rangeOf(TextSpan span)
-{
-    return {span.begin, span.end};
-}
-
-/// Text that a provider may bill, one piece a line.
-void append(std::string& to, std::string_view text)
-{
-    if (text.empty()) {
-        return;
-    }
-    if (!to.empty()) {
-        to += '\n';
-    }
-    to += text;
-}
-
-/// One reading of one body.
-class RequestReader {
-public:
-    Result<RequestView> read(std::string_view body);
-
-private:
-    using Handler = bool (RequestReader::*)(JsonValue value);
-    struct Entry {
-        std::string_view key;
-        Handler handler;
-    };
-    static Handler handlerFor(std::string_view key);
-
-    bool field(JsonField& member);
-    bool complete();
-
-    bool readModel(JsonValue value);
-    bool readMessages(JsonValue value);
-    bool readStream(JsonValue value) { return boolean(value, "stream", m_out.stream); }
-    bool readStreamOptions(JsonValue value);
-    bool readMaxTokens(JsonValue value);
-    bool readMaxCompletionTokens(JsonValue value);
-    bool readChoices(JsonValue value);
-    bool readTools(JsonValue value) { return toolList(value, "tools"); }
-    bool readFunctions(JsonValue value) { return toolList(value, "functions"); }
-    bool readToolChoice(JsonValue value);
-    bool readResponseFormat(JsonValue value);
-    bool readLogprobs(JsonValue value);
-    bool readTopLogprobs(JsonValue value);
-    bool readReasoning(JsonValue value);
-    bool readServiceTier(JsonValue value);
-    bool readUser(JsonValue value) { return text(value, "user", m_ids.user); }
-    bool readSafetyIdentifier(JsonValue value);
-    bool readMetadata(JsonValue value);
-    bool readPromptCacheKey(JsonValue value);
-    bool readPrediction(JsonValue value);
-    bool readWebSearch(JsonValue value);
-    bool readModalities(JsonValue value);
-    bool readAudio(JsonValue value);
-
-    bool message(JsonValue value, std::size_t index);
-    bool messageField(JsonField& member, Message& out, const std::string& path);
-    bool role(JsonValue value, Message& out, const std::string& path);
-    bool content(JsonValue value, Message& out, const std::string& path);
-    bool part(JsonValue value, Message& out, const std::string& path);
-    bool toolCalls(JsonValue value, Message& out, const std::string& path);
-    bool toolCall(JsonValue value, Message& out, const std::string& path);
-    bool functionCall(JsonValue value, std::string& out, const std::string& path);
-    bool tokenLimit(JsonValue value, std::string_view path, ByteRange& range);
-    bool toolList(JsonValue value, std::string_view path);
-    bool extra(JsonValue value, std::string& out);
-
-    /// null leaves `out` alone.
-    bool text(JsonValue value, std::string_view path, std::string& out);
-    bool boolean(JsonValue value, std::string_view path, bool& out);
-    bool wrong(std::string_view path, std::string_view must);
-    bool once(std::string_view key, std::vector<std::string_view>& seen, std::string_view path);
-
-    JsonReader m_json{"The body"};
-    RequestView m_out;
-    std::vector<std::string_view> m_keys;
-    IdentityFields m_ids;
-    bool m_hasModel = false;
-    bool m_hasMessages = false;
-    FieldRemover m_remover;
-    std::vector<ByteRange> m_sealed; ///< signatures of Gemini on calls, put there by us
-};
-
-/// The signature of a call that Gemini made and our answers carry in chat: providers of this
-/// dialect refuse fields that they do not know.
-bool isOurSeal(std::string_view key, std::string_view value)
-{
-    return key == "extra_content" && value.find("\"headgate\"") != std::string_view::npos;
-}
+} // namespace
 
 RequestReader::Handler RequestReader::handlerFor(std::string_view key)
 {
@@ -258,7 +167,7 @@ bool RequestReader::extra(JsonValue value, std::string& out)
     }
     const std::string_view raw = m_json.text(span);
     if (raw != "null" && raw != "[]" && raw != "{}" && raw != "\"\"") {
-        append(out, raw);
+        addLine(out, raw);
     }
     return true;
 }
@@ -385,7 +294,7 @@ bool RequestReader::toolList(JsonValue value, std::string_view path)
     }
     span.end = m_json.endOfLast(span);
     if (m_json.text(span).size() > 2) {
-        append(m_out.toolsText, m_json.text(span));
+        addLine(m_out.toolsText, m_json.text(span));
     }
     return true;
 }
@@ -536,235 +445,9 @@ bool RequestReader::readPrediction(JsonValue value)
     return extra(value, m_out.outputText);
 }
 
-bool RequestReader::readMessages(JsonValue value)
-{
-    if (m_json.type(value) != JsonType::array) {
-        return wrong("messages", "an array with at least one message");
-    }
-    m_hasMessages = true;
-    const bool ok = m_json.eachElement(
-        value, [this](JsonValue element, std::size_t index) { return message(element, index); });
-    if (ok && m_out.messages.empty()) {
-        return wrong("messages", "an array with at least one message");
-    }
-    return ok;
-}
+} // namespace chat
 
-bool RequestReader::message(JsonValue value, std::size_t index)
-{
-    const std::string path = "messages[" + std::to_string(index) + "]";
-    if (index >= limits::messagesMax) {
-        return wrong(
-            "messages", "an array of at most " + std::to_string(limits::messagesMax) + " messages");
-    }
-    if (m_json.type(value) != JsonType::object) {
-        return wrong(path, "an object with a role and content");
-    }
-    Message& out = m_out.messages.emplace_back();
-    std::vector<std::string_view> seen;
-    const bool ok = m_json.eachField(value, [&](JsonField& member) {
-        if (seen.size() > fieldsMax) {
-            return wrong(path, "an object with few fields");
-        }
-        return once(member.key, seen, path) && messageField(member, out, path);
-    });
-    if (ok && std::find(seen.begin(), seen.end(), "role") == seen.end()) {
-        return m_json.fail(
-            path + ".role is missing.", "Give each message a role such as \"user\" or \"system\".");
-    }
-    return ok;
-}
-
-bool RequestReader::messageField(JsonField& member, Message& out, const std::string& path)
-{
-    if (member.key == "role") {
-        return role(member.value, out, path);
-    }
-    if (member.key == "content") {
-        return content(member.value, out, path + ".content");
-    }
-    if (member.key == "tool_calls") {
-        return toolCalls(member.value, out, path + ".tool_calls");
-    }
-    if (member.key == "tool_call_id") {
-        return m_json.skip(member.value);
-    }
-    if (member.key == "name") {
-        std::string name;
-        const bool ok = text(member.value, path + ".name", name);
-        out.hasName = !name.empty();
-        append(out.toolCallText, name);
-        return ok;
-    }
-    if (member.key == "function_call") {
-        if (m_json.isNull(member.value)) {
-            return m_json.skip(member.value);
-        }
-        out.hasToolCalls = true;
-        return functionCall(member.value, out.toolCallText, path + ".function_call");
-    }
-    if (member.key == "audio") {
-        // A reference to earlier spoken output: billed as audio input.
-        out.audioParts += m_json.isNull(member.value) ? 0 : 1;
-        return m_json.skip(member.value);
-    }
-    // Unknown fields (reasoning, refusal, …) may be billed as input: never free.
-    return extra(member.value, out.toolCallText);
-}
-
-bool RequestReader::role(JsonValue value, Message& out, const std::string& path)
-{
-    std::string_view name;
-    if (m_json.type(value) != JsonType::string) {
-        return wrong(path + ".role", "a string such as \"user\" or \"system\"");
-    }
-    if (!m_json.string(value, name)) {
-        return false;
-    }
-    out.role = name == "user"                  ? Role::User
-        : name == "assistant"                  ? Role::Assistant
-        : name == "system"                     ? Role::System
-        : name == "tool" || name == "function" ? Role::Tool
-        : name == "developer"                  ? Role::Developer
-                                               : Role::Other;
-    return true;
-}
-
-bool RequestReader::content(JsonValue value, Message& out, const std::string& path)
-{
-    const std::optional<JsonType> kind = m_json.type(value);
-    if (kind == JsonType::null) {
-        return m_json.skip(value);
-    }
-    if (kind == JsonType::string) {
-        std::string_view view;
-        if (!m_json.string(value, view)) {
-            return false;
-        }
-        append(out.text, view);
-        return true;
-    }
-    if (kind != JsonType::array) {
-        return wrong(path, "a string or an array of parts");
-    }
-    return m_json.eachElement(value, [&](JsonValue element, std::size_t index) {
-        return part(element, out, path + "[" + std::to_string(index) + "]");
-    });
-}
-
-bool RequestReader::part(JsonValue value, Message& out, const std::string& path)
-{
-    const std::optional<JsonType> kind = m_json.type(value);
-    if (kind == JsonType::string) {
-        std::string_view view;
-        const bool ok = m_json.string(value, view);
-        append(out.text, view);
-        return ok;
-    }
-    if (kind != JsonType::object) {
-        return wrong(path, "an object with a type");
-    }
-    std::string type;
-    std::string partText;
-    bool hasText = false;
-    std::vector<std::string_view> seen;
-    TextSpan span = m_json.tokenSpan(value);
-    const bool ok = m_json.eachField(value, [&](JsonField& member) {
-        if (seen.size() > fieldsMax) {
-            return wrong(path, "an object with few fields");
-        }
-        if (!once(member.key, seen, path)) {
-            return false;
-        }
-        if (member.key == "type") {
-            return text(member.value, path + ".type", type);
-        }
-        if ((member.key == "text" || member.key == "refusal")
-            && m_json.type(member.value) == JsonType::string) {
-            hasText = true;
-            return text(member.value, path + ".text", partText);
-        }
-        return m_json.skip(member.value);
-    });
-    if (!ok) {
-        return false;
-    }
-    span.end = m_json.endOfLast(span);
-    if (type == "image_url" || type == "input_image" || type == "image") {
-        ++out.imageParts;
-    } else if (type == "input_audio" || type == "audio" || type == "audio_url") {
-        ++out.audioParts;
-    } else if (type == "file" || type == "input_file" || type == "video_url"
-        || type == "document") {
-        ++out.fileParts;
-    } else if (hasText
-        && (type == "text" || type == "refusal" || type == "input_text" || type == "output_text"
-            || type.empty())) {
-        append(out.text, partText);
-    } else if (type == "text") {
-        return wrong(path + ".text", "a string");
-    } else {
-        // What a provider makes of an unknown part is not known; its text is not free.
-        append(out.text, m_json.text(span));
-    }
-    return true;
-}
-
-bool RequestReader::toolCalls(JsonValue value, Message& out, const std::string& path)
-{
-    const std::optional<JsonType> kind = m_json.type(value);
-    if (kind == JsonType::null) {
-        return m_json.skip(value);
-    }
-    if (kind != JsonType::array) {
-        return wrong(path, "an array");
-    }
-    return m_json.eachElement(value, [&](JsonValue element, std::size_t index) {
-        out.hasToolCalls = true;
-        return toolCall(element, out, path + "[" + std::to_string(index) + "]");
-    });
-}
-
-bool RequestReader::toolCall(JsonValue value, Message& out, const std::string& path)
-{
-    if (m_json.type(value) != JsonType::object) {
-        return wrong(path, "an object");
-    }
-    FieldRemover remover;
-    const bool read = m_json.eachField(value, [&](JsonField& member) {
-        remover.begin(member.begin);
-        TextSpan span = m_json.tokenSpan(member.value);
-        bool ok = false;
-        if (member.key == "id" || member.key == "type" || member.key == "index") {
-            ok = m_json.skip(member.value);
-        } else if (member.key == "function" || member.key == "custom") {
-            ok = functionCall(member.value, out.toolCallText, path + "." + std::string(member.key));
-        } else {
-            ok = extra(member.value, out.toolCallText);
-        }
-        span.end = ok ? m_json.endOfLast(span) : span.end;
-        remover.end(span.end, !(ok && isOurSeal(member.key, m_json.text(span))));
-        return ok;
-    });
-    m_sealed.insert(m_sealed.end(), remover.ranges().begin(), remover.ranges().end());
-    return read;
-}
-
-bool RequestReader::functionCall(JsonValue value, std::string& out, const std::string& path)
-{
-    if (m_json.type(value) != JsonType::object) {
-        return wrong(path, "an object with name and arguments");
-    }
-    return m_json.eachField(value, [&](JsonField& member) {
-        if (m_json.type(member.value) != JsonType::string) {
-            return extra(member.value, out);
-        }
-        std::string_view view;
-        const bool ok = m_json.string(member.value, view);
-        append(out, view);
-        return ok;
-    });
-}
+namespace {
 
 bool isNull(std::string_view body, ByteRange range)
 {
@@ -818,7 +501,7 @@ void addUsage(std::vector<Splice>& splices, std::string& added, std::string_view
 
 Result<RequestView> readChatRequest(std::string_view body)
 {
-    RequestReader reader;
+    chat::RequestReader reader;
     return reader.read(body);
 }
 

@@ -15,23 +15,12 @@ namespace {
 namespace json = boost::json;
 
 /// Text that a provider may bill, one piece a line.
-void append(std::string& to, std::string_view text)
-{
-    if (text.empty()) {
-        return;
-    }
-    if (!to.empty()) {
-        to += '\n';
-    }
-    to += text;
-}
-
-void append(std::string& to, const json::value& value)
+void addJson(std::string& to, const json::value& value)
 {
     const bool empty = value.is_null() || (value.is_object() && value.get_object().empty())
         || (value.is_array() && value.get_array().empty());
     if (!empty) {
-        append(to, json::serialize(value));
+        addLine(to, json::serialize(value));
     }
 }
 
@@ -51,8 +40,8 @@ void addMedia(Message& out, const Part& part)
         out.fileParts += part.text.empty() ? 1 : 0;
         break;
     }
-    append(out.text, part.text);
-    append(out.text, part.fileName);
+    addLine(out.text, part.text);
+    addLine(out.text, part.fileName);
 }
 
 void addPart(Message& out, const Part& part)
@@ -61,10 +50,10 @@ void addPart(Message& out, const Part& part)
     case Part::Kind::Text:
     case Part::Kind::Refusal:
     case Part::Kind::Native:
-        append(out.text, part.text);
+        addLine(out.text, part.text);
         break;
     case Part::Kind::Thinking:
-        append(out.toolCallText, part.text);
+        addLine(out.toolCallText, part.text);
         break;
     case Part::Kind::Image:
     case Part::Kind::Audio:
@@ -73,19 +62,19 @@ void addPart(Message& out, const Part& part)
         break;
     case Part::Kind::ToolCall:
         out.hasToolCalls = true;
-        append(out.toolCallText, part.name);
-        append(out.toolCallText, part.arguments);
+        addLine(out.toolCallText, part.name);
+        addLine(out.toolCallText, part.arguments);
         break;
     case Part::Kind::ToolResult:
-        append(out.text, part.text);
+        addLine(out.text, part.text);
         for (const Part& inner : part.content) {
             addPart(out, inner);
         }
         break;
     }
     // A signature stands for thinking that is billed again, maybe all of it.
-    append(out.toolCallText, part.signature);
-    append(part.kind == Part::Kind::Native ? out.text : out.toolCallText, part.native.value);
+    addLine(out.toolCallText, part.signature);
+    addJson(part.kind == Part::Kind::Native ? out.text : out.toolCallText, part.native.value);
 }
 
 std::string toolText(const Tool& tool)
@@ -140,7 +129,7 @@ void addTools(RequestView& out, const Conversation& from)
     std::int64_t uses = 0;
     bool limited = true;
     for (const Tool& tool : from.tools) {
-        append(out.toolsText, toolText(tool));
+        addLine(out.toolsText, toolText(tool));
         out.cacheControl = out.cacheControl || tool.cacheControl;
         out.cacheOneHour = out.cacheOneHour || tool.cacheTtl == "1h";
         if (!tool.hosted) {
@@ -177,11 +166,11 @@ void addTurns(RequestView& out, const Conversation& from)
         Message& message = out.messages.emplace_back();
         message.role = turn.role;
         message.hasName = !turn.name.empty();
-        append(message.toolCallText, turn.name);
+        addLine(message.toolCallText, turn.name);
         for (const Part& part : turn.parts) {
             addPart(message, part);
         }
-        append(message.toolCallText, turn.native.value);
+        addJson(message.toolCallText, turn.native.value);
         addCache(out, turn.parts);
     }
 }
@@ -210,6 +199,17 @@ void addIdentity(RequestView& out, const Conversation& from)
 
 } // namespace
 
+void addLine(std::string& to, std::string_view text)
+{
+    if (text.empty()) {
+        return;
+    }
+    if (!to.empty()) {
+        to += '\n';
+    }
+    to += text;
+}
+
 RequestView viewOf(const Conversation& conversation)
 {
     RequestView out;
@@ -231,7 +231,7 @@ RequestView viewOf(const Conversation& conversation)
     out.thinkingBudget = conversation.reasoning.budgetTokens;
     out.serviceTier = conversation.serviceTier;
     // Whatever a provider makes of a field that is not known here, its text is not free.
-    append(out.outputText, conversation.extra.value);
+    addJson(out.outputText, conversation.extra.value);
     out.audioOut
         = std::find(conversation.modalities.begin(), conversation.modalities.end(), "audio")
         != conversation.modalities.end();

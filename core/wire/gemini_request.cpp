@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/base/limits.h"
+#include "core/base/text.h"
 #include "core/wire/gemini_parts.h"
 
 #include <algorithm>
@@ -22,14 +23,6 @@ Error wrong(const std::string& what, std::string remedy)
     return Error(ErrorCode::InvalidArgument, what, std::move(remedy));
 }
 
-std::string lowered(std::string text)
-{
-    for (char& c : text) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return text;
-}
-
 Role roleOf(const std::string& name)
 {
     if (name.empty() || name == "user") {
@@ -49,7 +42,7 @@ Turn readContent(const json::object& object, CallIds& ids)
     dom::Fields fields = fieldsOf(object);
     Turn turn;
     const json::value* role = fields.peek("role");
-    turn.role = roleOf(lowered(role != nullptr ? dom::text(*role).value_or("?") : std::string()));
+    turn.role = roleOf(toLower(role != nullptr ? dom::text(*role).value_or("?") : std::string()));
     if (turn.role != Role::Other) {
         fields.take("role");
     }
@@ -217,7 +210,7 @@ void readThinking(Conversation& out, const json::object& config)
             reasoning.budgetTokens = *budget;
         }
     }
-    const std::string level = lowered(fields.takeText("thinkingLevel").value_or(std::string()));
+    const std::string level = toLower(fields.takeText("thinkingLevel").value_or(std::string()));
     if (level != "thinking_level_unspecified") {
         reasoning.effort = level;
     }
@@ -266,7 +259,7 @@ void readModalities(Conversation& out, dom::Fields& config)
     }
     bool text = false;
     for (const std::string& name : *names) {
-        const std::string modality = lowered(name);
+        const std::string modality = toLower(name);
         if (modality == "text") {
             text = true;
         } else if (modality != "modality_unspecified") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
+#include "core/base/text.h"
 #include "core/wire/gemini_parts.h"
 
 #include <algorithm>
@@ -14,15 +15,6 @@ namespace {
 std::string_view view(json::string_view text)
 {
     return {text.data(), text.size()};
-}
-
-std::string lowered(std::string_view text)
-{
-    std::string out(text);
-    for (char& c : out) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return out;
 }
 
 std::string raised(std::string_view text)
@@ -57,7 +49,7 @@ bool holdsSchema(std::string_view key)
 /// Google writes 64-bit numbers as strings.
 bool holdsCount(std::string_view key)
 {
-    return oneOf(lowered(key),
+    return oneOf(toLower(key),
         {"minitems", "maxitems", "minlength", "maxlength", "minproperties", "maxproperties",
             "min_items", "max_items", "min_length", "max_length", "min_properties",
             "max_properties"});
@@ -218,7 +210,7 @@ json::value toJsonSchema(const json::value& schema)
         const std::string name = camelCase(view(key));
         const json::string* type = name == "type" ? value.if_string() : nullptr;
         if (type != nullptr) {
-            const std::string word = lowered(view(*type));
+            const std::string word = toLower(view(*type));
             if (word != "type_unspecified") {
                 out["type"] = word;
             }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
+#include "core/wire/conversation_view.h"
 #include "core/wire/json_dom.h"
 #include "core/wire/json_fields.h"
 #include "core/wire/losses.h"
@@ -73,14 +74,6 @@ Error impossible(std::string what, std::string remedy)
     return Error(ErrorCode::InvalidArgument, std::move(what), std::move(remedy));
 }
 
-void append(std::string& to, std::string_view text)
-{
-    if (!to.empty() && !text.empty()) {
-        to += '\n';
-    }
-    to += text;
-}
-
 Result<void> Writer::check() const
 {
     if (!m_conversation.previousResponseId.empty()) {
@@ -113,7 +106,7 @@ Result<void> Writer::gatherMedia(const Part& part, Gathered& out)
         return {};
     }
     if (!part.text.empty()) {
-        append(out.text, part.text); // a transcript or a plain document
+        addLine(out.text, part.text); // a transcript or a plain document
         return {};
     }
     if (part.kind == Part::Kind::Image) {
@@ -133,13 +126,13 @@ Result<void> Writer::gather(const std::vector<Part>& parts, Gathered& out)
         switch (part.kind) {
         case Part::Kind::Text:
         case Part::Kind::Refusal:
-            append(out.text, part.text);
+            addLine(out.text, part.text);
             break;
         case Part::Kind::Thinking:
             if (part.redacted) {
                 lose("thinking that only its own provider can read");
             } else {
-                append(out.thinking, part.text);
+                addLine(out.thinking, part.text);
             }
             break;
         case Part::Kind::Image:

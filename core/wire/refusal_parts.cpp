@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/wire/refusal_parts.h"
 
+#include "core/base/text.h"
+
 #include <algorithm>
 #include <array>
 
@@ -54,14 +56,9 @@ const Shape& shapeOf(RefusalKind kind)
     return found != shapes.end() ? *found : shapes.back();
 }
 
-char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 void replaceAll(std::string& text, std::string_view what, std::string_view with)
 {
-    const auto same = [](char a, char b) { return lower(a) == b; };
+    const auto same = [](char a, char b) { return toLower(a) == b; };
     std::size_t from = 0;
     while (true) {
         const auto begin = text.begin() + static_cast<std::ptrdiff_t>(from);
