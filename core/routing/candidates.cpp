@@ -150,8 +150,10 @@ bool extrasBounded(const Frame& frame, Option& option)
         if (name.empty() || (option.sheet != nullptr && !option.sheet->perTool.contains(name))) {
             lose(option, Lost::NoTools,
                 "The price list has no fee for the tool \"" + tool
-                    + "\", which the provider runs, and a hard pool applies. Leave it out, or set "
-                      "its fee in the console under Catalog.");
+                    + "\", which the provider runs, and a hard pool applies. Leave it out, or "
+                    + (name == catalog::toolWebSearch ? "set its fee with `headgate models set "
+                                + option.model->id() + " --web-search DOLLARS`."
+                                                      : "import a price list that names it."));
             return false;
         }
     }
@@ -495,7 +497,8 @@ Option makeOption(const Frame& frame, const catalog::Model& model, bool asked)
     }
     if (option.sheet == nullptr) {
         lose(option, Lost::Unpriced,
-            searchUnpriced ? "It has no price for a web search." : "It has no price.");
+            searchUnpriced ? "The price list has no fee for its web searches."
+                           : "It has no price.");
         // Capable all the same: without a hard pool a client may name it.
         option.capable = asked;
         return option;

@@ -103,6 +103,8 @@ private:
     void setBaseline();
     void collect();
     [[nodiscard]] bool isHard(const catalog::Model& model) const;
+    /// Its tokens have a price, its web searches have none.
+    [[nodiscard]] bool lacksFee(const Option& option) const;
     [[nodiscard]] std::string taskText() const;
 
     const PlanInput& m_input;
@@ -278,7 +280,10 @@ void Planner::planExplicit()
             return refuseUnpriced(asked);
         }
         return choose(asked, Outcome::Route,
-            "The client asked for " + name + "; it has no price and no hard pool applies.");
+            "The client asked for " + name
+                + (lacksFee(asked) ? "; the fee for its web searches is not known"
+                                   : "; it has no price")
+                + " and no hard pool applies.");
     }
     const bool mayChange = m_input.policy->mayDowngradeExplicit && m_mayDowngrade;
     std::vector<Option*> cheaper;
@@ -358,7 +363,9 @@ void Planner::refuseMoney(
         : std::find_if(wanted.begin(), wanted.end(),
             [](const Option* option) { return option->denial.has_value(); });
     if (denied == wanted.end()) {
-        m_plan.reason = "No amount of money covers this request: its bound is too large.";
+        m_plan.reason
+            = "No amount of money covers this request: its bound is too large. Ask for fewer "
+              "answers (\"n\") or less output.";
         return;
     }
     m_plan.denial = (*denied)->denial;
@@ -373,6 +380,12 @@ void Planner::refuseUnpriced(const Option& option)
 {
     m_plan.outcome = Outcome::RefuseUnpriced;
     const catalog::Model& model = *option.model;
+    if (lacksFee(option)) {
+        m_plan.reason = "The price list has no fee for web searches of \"" + model.id()
+            + "\". Leave the tool out, or set its fee with `headgate models set " + model.id()
+            + " --web-search DOLLARS` (for each search; 0 where it has none).";
+        return;
+    }
     m_plan.reason = "The model \"" + model.id()
         + "\" has no price, so a hard pool cannot be kept. Set its price in the console under "
           "Catalog, or run `headgate models add --provider "
@@ -410,6 +423,11 @@ void Planner::refuseIncapable()
             }
         }
     }
+}
+
+bool Planner::lacksFee(const Option& option) const
+{
+    return option.sheet == nullptr && option.model->priceAt(m_input.nowUs) != nullptr;
 }
 
 bool Planner::isHard(const catalog::Model& model) const
