@@ -351,6 +351,7 @@ void addModels(Verbs& verbs, CLI::App& root)
         .option("--audio-out", "Dollars per million tokens", readPrice)
         .option("--image-out", "Dollars per million tokens", readPrice)
         .option("--web-search", "Dollars for each search of the hosted tool")
+        .flag("--embeddings", "It makes embeddings, not answers; --output is 0 then")
         .option("--tokenizer", "o200k_base, cl100k_base, or a family such as claude, llama3")
         .option("--context", "Tokens of input and output together", readCount)
         .option("--max-output", "Tokens of output", readCount)
@@ -359,9 +360,11 @@ void addModels(Verbs& verbs, CLI::App& root)
             args["tier"] = args.at("tier").as_string().front() - '0';
             return {};
         });
-    verb(verbs, models, "models.set", "Name the models that stand in for one")
+    verb(verbs, models, "models.set", "Change what stands in for a model, what it makes, a fee")
         .positional("name", "Which, as provider/name")
-        .required("--fallback", "Models in the order of their turn, A,B; or none");
+        .option("--fallback", "Models in the order of their turn, A,B; or none")
+        .option("--embeddings", "It makes embeddings, not answers: yes | no", readYesNo)
+        .option("--web-search", "Dollars for each search of the hosted tool, from now on");
     verb(verbs, models, "models.list", "All models with tier and prices")
         .layout(table({"id", "tier", "input_usd_per_million", "output_usd_per_million",
                           "cache_read_usd_per_million", "context_tokens", "max_output_tokens",

@@ -448,13 +448,36 @@ Result<void> readFallbacks(
     return {};
 }
 
-/// "--fallback A,B".
+/// The fee from now on, beside the prices that hold now.
+Result<void> setWebSearchFee(const std::string& dollars, catalog::Model& model, TimeUs nowUs)
+{
+    const auto fee = Money::parse(dollars);
+    if (!fee) {
+        return fee.error();
+    }
+    const auto* sheet = model.priceAt(nowUs);
+    if (sheet == nullptr) {
+        return Error(ErrorCode::NotFound, "The model " + model.id() + " has no price yet.",
+            "Set it with `headgate models add`, which takes --web-search, too.");
+    }
+    catalog::PriceSheet next = *sheet;
+    next.source = "operator";
+    next.validFrom = nowUs;
+    next.perTool[std::string(catalog::toolWebSearch)] = *fee;
+    model.prices = {std::move(next)};
+    return {};
+}
+
 Result<void> setModel(const VerbCall& call)
 {
     const auto name = neededArg(call.args, "name");
-    const auto fallback = neededArg(call.args, "fallback");
-    if (!name || !fallback) {
-        return !name ? name.error() : fallback.error();
+    if (!name) {
+        return name.error();
+    }
+    if (!hasArg(call.args, "fallback") && !hasArg(call.args, "embeddings")
+        && !hasArg(call.args, "web_search")) {
+        return Error(ErrorCode::InvalidArgument, "Nothing to change was named.",
+            "Name --fallback, --embeddings or --web-search.");
     }
     const auto config = call.service.config();
     const catalog::Catalog all{config->providers, config->models};
@@ -466,10 +489,21 @@ Result<void> setModel(const VerbCall& call)
                 + "`headgate models list` shows them as provider/name.");
     }
     catalog::Model model = *known;
-    if (auto done = readFallbacks(all, *fallback, model); !done) {
-        return done;
+    model.embedding = flagArg(call.args, "embeddings", model.embedding);
+    if (hasArg(call.args, "fallback")) {
+        if (auto done = readFallbacks(all, textArg(call.args, "fallback"), model); !done) {
+            return done;
+        }
     }
     model.prices.clear(); // those that are known stay
+    if (hasArg(call.args, "web_search")) {
+        model.prices = known->prices;
+        if (auto done
+            = setWebSearchFee(textArg(call.args, "web_search"), model, SystemClock().nowUs());
+            !done) {
+            return done;
+        }
+    }
     if (auto done = call.service.putModel(model, actorArg(call.args)); !done) {
         return done;
     }
@@ -594,6 +628,7 @@ Result<void> addModel(const VerbCall& call)
     }
     model.provider = *provider;
     model.name = *name;
+    model.embedding = flagArg(call.args, "embeddings", model.embedding);
     if (hasArg(call.args, "tokenizer")) {
         model.tokenizer = textArg(call.args, "tokenizer");
     } else if (model.tokenizer.empty()) {
