@@ -54,12 +54,12 @@ export function wordsOf(error) {
     return words.join('\n');
 }
 
-/** `more(context)` adds tests of what only this client has. */
-export function contract(name, makeAdapter, more = () => {}) {
-    describe(name, () => define(name, makeAdapter, more));
+/** `more(context)` adds tests of what only this client has, `own` upstreams for it alone. */
+export function contract(name, makeAdapter, more = () => {}, own = {}) {
+    describe(name, () => define(name, makeAdapter, more, { ...upstreams, ...own }));
 }
 
-function define(name, makeAdapter, more) {
+function define(name, makeAdapter, more, upstreams) {
     let headgate;
     let mock;
     let adapter;
@@ -67,7 +67,7 @@ function define(name, makeAdapter, more) {
     before(async () => {
         headgate = await Headgate.start();
         mock = await startMock();
-        await addUpstreams(headgate, mock);
+        await addUpstreams(headgate, mock, upstreams);
         adapter = await makeAdapter(headgate);
     });
     after(async () => {

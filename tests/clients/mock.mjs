@@ -45,6 +45,11 @@ export const upstreams = {
     ollama: { provider: 'mock-ollama', dialect: 'ollama', path: '', model: 'llama-mock' },
 };
 
+/** The mock's /v1/responses, for clients that speak it: everything passes through unchanged. */
+export const responsesUpstream = {
+    provider: 'mock-responses', dialect: 'openai', path: '/v1', model: 'responses-mock', options: ['--responses', 'yes'],
+};
+
 /** Every dialect's own words for the same usage. */
 const usage = {
     prompt_tokens: 11, completion_tokens: 7, input_tokens: 11, output_tokens: 7, promptTokenCount: 11,
@@ -102,11 +107,10 @@ export async function startMock() {
     };
 }
 
-/** Adds the mock to a Headgate as providers of every dialect; `only` names some of them. */
-export async function addUpstreams(headgate, mock, only = Object.keys(upstreams)) {
-    for (const name of only) {
-        const { provider, dialect, path, model } = upstreams[name];
-        await headgate.cli('providers', 'add', '--name', provider, '--dialect', dialect, '--url', mock.url + path);
+/** Adds the mock to a Headgate as the providers that are given. */
+export async function addUpstreams(headgate, mock, given = upstreams) {
+    for (const { provider, dialect, path, model, options = [] } of Object.values(given)) {
+        await headgate.cli('providers', 'add', '--name', provider, '--dialect', dialect, '--url', mock.url + path, ...options);
         await headgate.cli('models', 'add', '--provider', provider, '--name', model, '--tier', '2', '--input', '1.00',
             '--output', '4.00', '--context', '200000', '--max-output', '16384', '--tokenizer', 'o200k_base');
     }
