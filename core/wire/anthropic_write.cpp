@@ -229,6 +229,9 @@ private:
             = filters != nullptr ? dom::arrayAt(*filters, "allowed_domains") : nullptr) {
             out["allowed_domains"] = *domains;
         }
+        if (const auto uses = dom::wholeAt(*given, "max_uses")) {
+            out["max_uses"] = *uses; // no field of those dialects: set where a limit is needed
+        }
         if (dom::find(*given, "search_context_size") != nullptr) {
             lose("the search_context_size of the hosted tool web search");
         }

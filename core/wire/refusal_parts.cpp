@@ -158,7 +158,9 @@ RefusalParts refusalParts(const Refusal& refusal)
     const Shape& shape = shapeOf(refusal.kind);
     RefusalParts parts;
     parts.status = shape.status;
-    parts.code = shape.code;
+    parts.code = refusal.kind == RefusalKind::NotFound && refusal.param == responseParam
+        ? "previous_response_not_found"
+        : shape.code;
     parts.chatType = shape.type;
     parts.headers = headersOf(refusal, shape);
     parts.message = cleanText(refusal.message);

@@ -16,6 +16,9 @@
 
 namespace headgate::wire {
 
+/// A refusal of this field as not found has a code of its own, by which clients know what to do.
+inline constexpr std::string_view responseParam = "previous_response_id";
+
 struct RefusalParts {
     int status = 500; ///< as in chat
     const char* code = ""; ///< "budget_exceeded", …: the same in all dialects

@@ -16,6 +16,8 @@ namespace json = boost::json;
 
 /// Codex sends a request again six times after 402, and not once after 400.
 constexpr int capStatus = 400;
+/// As OpenAI answers for a response it does not have: clients then send the conversation in full.
+constexpr int unknownResponseStatus = 400;
 /// A relayed stream's own numbers are not known here; they stay far below this one.
 constexpr std::int64_t lastSequenceNumber = 1'000'000'000;
 /// Of an error body that nobody understands, so much is shown.
@@ -84,6 +86,8 @@ public:
         RefusalReply reply = writeChatRefusal(refusal);
         if (refusal.kind == RefusalKind::BudgetExceeded) {
             reply.status = capStatus;
+        } else if (refusal.kind == RefusalKind::NotFound && refusal.param == responseParam) {
+            reply.status = unknownResponseStatus;
         }
         return reply;
     }

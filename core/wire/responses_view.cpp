@@ -4,6 +4,7 @@
 
 #include "core/wire/body_edit.h"
 #include "core/wire/conversation_view.h"
+#include "core/wire/held_ids.h"
 
 #include <utility>
 
@@ -155,3 +156,19 @@ std::optional<std::string> withoutSealed(std::string_view body)
 }
 
 } // namespace headgate::wire::responses
+
+namespace headgate::wire {
+
+HeldIds heldIdsOf(std::string_view body)
+{
+    HeldIds out;
+    const auto root = dom::parseObject(body, "The body");
+    if (root) {
+        out.previousResponse = dom::stringAt(*root, "previous_response_id");
+        const auto* conversation = dom::find(*root, "conversation");
+        out.conversation = conversation != nullptr ? responses::idOf(*conversation) : "";
+    }
+    return out;
+}
+
+} // namespace headgate::wire
