@@ -368,7 +368,7 @@ asio::awaitable<bool> Connection::begin(
     shared.keyUsed(admission.key.id, now);
     ExchangeEnv env{shared.ledger, shared.sink, m_place.upstream, shared.clock, m_place.sweeper,
         shared.ids, std::move(config), shared.inFlightWaitMs, shared.drainTimeoutMs, shared.margins,
-        &shared.loops, shared.onAlert, &shared.responses, shared.health};
+        &shared.loops, shared.onAlert, shared.responses, shared.health, &shared.counts};
     ExchangeRequest request{parser.head(), std::move(parser.body()), admission.key, now,
         shared.clock.monotonicUs(), admission.path};
     return admission.path.route == Route::CountTokens

@@ -20,6 +20,8 @@
 #include "core/proxy/upstream.h"
 #include "core/tokens/margins.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -56,6 +58,12 @@ public:
     virtual void setOnGone(std::function<void()> callback) = 0;
 };
 
+/// Requests that only counted tokens, since start.
+struct TokenCounts {
+    std::atomic<std::int64_t> byProvider{0};
+    std::atomic<std::int64_t> here{0};
+};
+
 struct ExchangeEnv {
     ledger::Ledger& ledger;
     activity::DecisionSink& sink;
@@ -69,8 +77,10 @@ struct ExchangeEnv {
     tokens::Margins* margins = nullptr; ///< null: bounds stay at their start
     LoopDetector* loops = nullptr; ///< null: nobody looks for loops
     std::function<void(const std::string&)> onAlert = {}; ///< any thread; for the operator
-    ResponsePins* responses = nullptr; ///< null: stateful responses are bounded by whole contexts
+    /// null: nobody knows whose responses are whose; they are bounded by whole contexts
+    ResponsePins* responses = nullptr;
     ProviderHealth* health = nullptr; ///< null: nobody remembers how providers do
+    TokenCounts* counts = nullptr; ///< null: nobody wants to know
 };
 
 struct ExchangeRequest {

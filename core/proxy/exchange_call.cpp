@@ -303,6 +303,7 @@ Result<void> Exchange::relayPiece(
     thread_local std::string out;
     out.clear();
     auto fed = relay.feed(piece, out);
+    rememberResponse(relay.facts());
     if (fed && !handAtOnce(out)) {
         rest = out;
     }
@@ -332,6 +333,7 @@ asio::awaitable<bool> Exchange::pump(wire::StreamRelay& relay)
         std::string rest;
         if (!*more) {
             relay.finish(rest);
+            rememberResponse(relay.facts());
             co_await hand(std::move(rest));
             co_return true;
         }
@@ -392,7 +394,6 @@ asio::awaitable<void> Exchange::bookStream(wire::StreamRelay& relay, bool ended)
     auto charged = charge ? std::move(*charge) : chargeForEarlyEnd(facts);
     m_decision.status = charged.kind == ledger::SettleKind::Exact ? Status::Ok : Status::Estimated;
     co_await settle(std::move(charged));
-    rememberResponse(facts);
     // A translated stream has its end only when the provider's answer had one.
     co_await endStream(relay, isTranslated() ? ended && facts.done : proper);
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/proxy/exchange_impl.h"
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/proxy/identity.h"
 #include "core/proxy/ledger_calls.h"
@@ -67,17 +68,27 @@ Charge Exchange::chargeForWhole(const wire::AnswerFacts& facts) const
     return charge ? std::move(*charge) : chargeInFull(terms(), facts);
 }
 
-/// A later request may go on from this response by its id alone.
+/// A later request may go on from this response by its id alone. Told before the client reads the
+/// id (it may be quick), and again when the size is known.
 void Exchange::rememberResponse(const wire::AnswerFacts& facts)
 {
-    if (m_env.responses == nullptr || m_upstream != wire::Dialect::Responses || !facts.usage) {
+    const int known = facts.providerRequestId.empty() ? 0 : facts.usage ? 2 : 1;
+    if (m_env.responses == nullptr || m_upstream != wire::Dialect::Responses || known <= m_pinned
+        || facts.providerRequestId.size() > limits::requestIdBytesMax) {
         return;
     }
+    m_pinned = known;
     ResponsePin pin;
+    pin.owner = m_request.key.id.value;
     pin.provider = m_plan.provider;
     pin.model = m_plan.model;
-    pin.tokens = facts.usage->inputTotal() + facts.usage->output;
-    m_env.responses->remember(facts.providerRequestId, std::move(pin));
+    pin.tokens = facts.usage ? facts.usage->inputTotal() + facts.usage->output : -1;
+    pin.atUs = m_env.clock.nowUs();
+    if (!m_conversationName.empty()) {
+        m_env.responses->remember(m_conversationName, pin);
+    }
+    m_env.responses->remember(
+        responseName(m_request.key.id, facts.providerRequestId), std::move(pin));
 }
 
 /// Only what the provider itself counted, of text alone: images and the like are bounded otherwise.

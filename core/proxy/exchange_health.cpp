@@ -58,7 +58,7 @@ void Exchange::planAround(routing::PlanInput& input)
             || m_plan.outcome == routing::Outcome::RefuseUnknownModel;
     };
     for (;;) {
-        input.askedModel = m_askInstead.empty() ? m_view.model : m_askInstead;
+        input.askedModel = m_askInstead.empty() ? m_askedModel : m_askInstead;
         const auto* named
             = m_askInstead.empty() && isAuto() ? nullptr : m_config.catalog.model(input.askedModel);
         const bool hasChain = named != nullptr && !named->fallbacks.empty() && !m_chainBegun;

@@ -71,10 +71,17 @@ void Exchange::makePlan()
     input.nowUs = m_env.clock.nowUs();
     input.logprobs = m_view.logprobs;
     input.embedding = m_kind == CallKind::Embeddings;
-    input.unseen = unseenInput();
     input.unfit = [this](const catalog::Model& model) { return whyUnfit(model); };
     input.leavesOutHosted = [this](const catalog::Model& model) { return leavesOutHosted(model); };
-    planAround(input);
+    // As many uses of the provider's tools as the tightest pool can pay for.
+    m_uses = m_hosted.unlimited > 0 ? limits::hostedUsesDefault : 0;
+    for (;; --m_uses) {
+        input.unseen = unseenInput();
+        planAround(input);
+        if (m_uses <= 1 || m_plan.outcome != routing::Outcome::RefuseBudget) {
+            break;
+        }
+    }
     m_provider = m_config.catalog.provider(m_plan.provider);
     m_model = m_plan.model.empty() ? nullptr : m_config.catalog.model(m_plan.model);
     m_sheet = m_model != nullptr ? m_model->priceAt(input.nowUs) : nullptr;

@@ -15,6 +15,7 @@
 #include "core/proxy/upstream_route.h"
 #include "core/routing/plan.h"
 #include "core/wire/codec.h"
+#include "core/wire/hosted_uses.h"
 #include "core/wire/refusal.h"
 #include "core/wire/stream_relay.h"
 
@@ -97,8 +98,11 @@ private:
 
     // from the client's protocol to the provider's
     [[nodiscard]] bool readBody();
+    [[nodiscard]] bool findHeld();
     [[nodiscard]] bool rejectRequest(const Error& error);
     [[nodiscard]] routing::UnseenInput unseenInput() const;
+    [[nodiscard]] std::optional<std::int64_t> hostedUsesMax() const;
+    [[nodiscard]] bool hardPoolAt(const catalog::Model& model) const;
     [[nodiscard]] bool leavesOutHosted(const catalog::Model& model) const;
     [[nodiscard]] std::string whyUnfit(const catalog::Model& model) const;
     [[nodiscard]] Result<void> prepare();
@@ -195,8 +199,12 @@ private:
 
     wire::RequestView m_view;
     std::string m_askedModel; ///< as the client named it, or where its conversation is kept
-    std::optional<ResponsePin> m_pin; ///< of the response that the request continues
-    std::optional<std::int64_t> m_addedUsesMax; ///< limit of hosted tools written for the client
+    std::optional<ResponsePin> m_pin; ///< of the response or conversation that it continues
+    std::string m_conversationName; ///< among the pins; empty: the request names none
+    int m_pinned = 0; ///< what is remembered of the answer: 1 its id, 2 its size, too
+    wire::HostedUses m_hosted; ///< tools that the provider runs and that may be given a limit
+    std::int64_t m_uses = 0; ///< of this plan: what each of them is given
+    bool m_limitsUses = false; ///< of this plan: a hard pool wants the limit in the body
     std::unique_ptr<wire::Conversation> m_conversation; ///< read when it is first translated
     routing::Facts m_facts;
     ledger::Identity m_identity;

@@ -5,9 +5,9 @@
 #include "core/base/limits.h"
 #include "core/proxy/identity.h"
 #include "core/proxy/provider_headers.h"
-#include "core/wire/body_edit.h"
 #include "core/wire/chat_request.h"
 #include "core/wire/embeddings.h"
+#include "core/wire/held_ids.h"
 
 #include <fmt/format.h>
 
@@ -57,15 +57,51 @@ bool Exchange::readBody()
     m_view = std::move(*view);
     m_askedModel = m_view.model;
     m_keepsUsage = m_view.includeUsage.value_or(false);
-    if (m_view.heldContextIsResponse && m_env.responses != nullptr) {
-        m_pin = m_env.responses->find(m_view.heldContext);
-        if (m_pin && isAuto()) {
-            m_askedModel = m_pin->model;
+    if (!findHeld()) {
+        return false;
+    }
+    m_hosted = wire::hostedUsesOf(m_request.body, m_view);
+    return true;
+}
+
+/// Whose is what the request goes on from? The provider knows one account only, and would show any
+/// client of Headgate what another one said there.
+bool Exchange::findHeld()
+{
+    if (m_request.path.dialect != wire::Dialect::Responses || m_view.heldContext.empty()
+        || m_env.responses == nullptr) {
+        return true;
+    }
+    const auto held = wire::heldIdsOf(m_request.body);
+    const auto now = m_env.clock.nowUs();
+    Refusal refusal;
+    refusal.kind = RefusalKind::NotFound;
+    if (!held.previousResponse.empty()) {
+        m_pin = m_env.responses->find(responseName(m_request.key.id, held.previousResponse), now);
+        if (!m_pin) { // of another key, too old, or never made: they all look the same
+            refusal.param = "previous_response_id";
+            refusal.message = fmt::format(
+                "Previous response with id '{}' not found. Send the earlier items in full in "
+                "\"input\", with \"store\": false.",
+                printable(held.previousResponse, limits::nameBytesMax));
+            m_refusal = std::move(refusal);
+            return false;
         }
     }
-    if (m_view.hostedTools > 0 && !m_view.hostedUsesMax
-        && m_view.dialect == wire::Dialect::Responses) {
-        m_addedUsesMax = limits::hostedUsesDefault;
+    if (!held.conversation.empty()) {
+        m_conversationName = conversationName(held.conversation);
+        const auto pin = m_env.responses->find(m_conversationName, now);
+        if (pin && pin->owner != m_request.key.id.value) {
+            refusal.param = "conversation";
+            refusal.message = fmt::format("Conversation with id '{}' not found.",
+                printable(held.conversation, limits::nameBytesMax));
+            m_refusal = std::move(refusal);
+            return false;
+        }
+        m_pin = pin ? pin : m_pin;
+    }
+    if (m_pin && isAuto()) {
+        m_askedModel = m_pin->model;
     }
     return true;
 }
@@ -73,13 +109,29 @@ bool Exchange::readBody()
 routing::UnseenInput Exchange::unseenInput() const
 {
     routing::UnseenInput unseen;
-    unseen.tokens = m_pin ? m_pin->tokens : 0;
-    unseen.wholeContext = !m_view.heldContext.empty() && !m_pin;
+    // A conversation grows behind our back; a response is as long as it was.
+    const bool known = m_pin && m_pin->tokens >= 0 && m_view.heldContextIsResponse;
+    unseen.tokens = known ? m_pin->tokens : 0;
+    unseen.wholeContext = !m_view.heldContext.empty() && !known;
     unseen.hostedTools = m_view.hostedNames;
-    unseen.hostedUsesMax = m_addedUsesMax ? m_addedUsesMax : m_view.hostedUsesMax;
+    unseen.hostedUsesMax = hostedUsesMax();
     unseen.limitRemedy = usesRemedy(m_request.path.dialect);
     unseen.audioOut = m_view.audioOut;
     return unseen;
+}
+
+std::optional<std::int64_t> Exchange::hostedUsesMax() const
+{
+    return m_hosted.unlimited > 0 ? m_hosted.with(m_uses) : m_view.hostedUsesMax;
+}
+
+bool Exchange::hardPoolAt(const catalog::Model& model) const
+{
+    ledger::Target target;
+    target.provider = model.provider;
+    target.model = model.name;
+    target.tier = model.tier;
+    return m_env.ledger.view(m_identity, target).hasHardPool();
 }
 
 /// Chat and Ollama have no tools that the provider runs: translating to them leaves those out.
@@ -109,17 +161,23 @@ std::string Exchange::whyUnfit(const catalog::Model& model) const
             || provider->dialect == catalog::Dialect::Ollama;
         return serves ? "" : "Its provider makes no embeddings in OpenAI's way.";
     }
+    const auto client = m_request.path.dialect;
+    const auto upstream = upstreamDialectOf(*provider, client);
+    if (!m_view.hostedNames.empty() && upstream == wire::Dialect::Gemini && client != upstream
+        && hardPoolAt(model)) {
+        return "Its provider's protocol has no limit for the tools that it runs, and a hard pool "
+               "applies.";
+    }
     if (m_view.heldContext.empty()) {
         return {};
     }
     if (m_pin && m_pin->provider != model.provider) {
-        return fmt::format(
-            "The response that it continues is kept by the provider \"{}\".", m_pin->provider);
+        return fmt::format("What it continues is kept by the provider \"{}\".", m_pin->provider);
     }
-    const auto client = m_request.path.dialect;
-    return upstreamDialectOf(*provider, client) == client
+    return upstream == client
         ? ""
-        : "The request continues what only a provider of the same protocol keeps.";
+        : "The request continues what only a provider of the same protocol keeps. Send the earlier "
+          "items in full, with \"store\": false, instead of their ids.";
 }
 
 /// The body for the provider that was chosen. Errors: the request cannot be said in its dialect.
@@ -129,6 +187,13 @@ Result<void> Exchange::prepare()
     m_upstream = m_kind == CallKind::Embeddings ? wire::Dialect::Chat
                                                 : upstreamDialectOf(*m_provider, client);
     m_losses.clear();
+    m_limitsUses = m_hosted.unlimited > 0 && !leavesOutHosted(*m_model) && hardPoolAt(*m_model);
+    if (m_limitsUses) {
+        m_plan.reason += fmt::format(" Limited to {} use{} of {}, because a hard pool applies.",
+            m_uses, m_uses == 1 ? "" : "s",
+            client == wire::Dialect::Responses ? "the tools that the provider runs"
+                                               : "each tool that the provider runs");
+    }
     auto body = m_upstream == client ? editedBody() : translatedBody();
     if (!body) {
         return body.error();
@@ -150,10 +215,7 @@ Result<std::string> Exchange::editedBody() const
     edits.ceilingField = ceilingField();
     edits.injectUsage = m_view.stream && !m_keepsUsage && m_provider->injectUsage;
     auto body = m_codec.edit(m_request.body, m_view, edits);
-    if (body && m_addedUsesMax) {
-        return wire::editBody(*body, {{"max_tool_calls", std::to_string(*m_addedUsesMax)}});
-    }
-    return body;
+    return body && m_limitsUses ? wire::limitHostedUses(*body, m_upstream, m_uses) : body;
 }
 
 Result<std::string> Exchange::translatedBody()
@@ -174,7 +236,14 @@ Result<std::string> Exchange::translatedBody()
     options.injectUsage = m_provider->injectUsage;
     options.ceilingField = ceilingField();
     options.reasoningModel = m_model->can.reasoning;
-    return wire::codecOf(m_upstream).writeRequest(*m_conversation, options, m_losses);
+    const auto& codec = wire::codecOf(m_upstream);
+    const auto uses = m_limitsUses || m_view.hostedUsesMax ? hostedUsesMax() : std::nullopt;
+    if (m_view.hostedTools > 0 && uses) { // what bounds the hold has to bound the provider, too
+        auto limited = *m_conversation;
+        wire::limitHostedUses(limited, *uses);
+        return codec.writeRequest(limited, options, m_losses);
+    }
+    return codec.writeRequest(*m_conversation, options, m_losses);
 }
 
 /// OpenAI's reasoning models refuse max_tokens; many compatible servers ignore the newer name, and

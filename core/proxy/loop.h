@@ -7,6 +7,7 @@
 
 #include "core/activity/activity_log.h"
 #include "core/ledger/ledger.h"
+#include "core/proxy/exchange.h"
 #include "core/proxy/loop_detector.h"
 #include "core/proxy/provider_health.h"
 #include "core/proxy/proxy_config.h"
@@ -46,7 +47,9 @@ struct ProxyShared {
     RequestIds ids;
     tokens::Margins* margins = nullptr;
     LoopDetector loops;
-    ResponsePins responses;
+    TokenCounts counts;
+    ResponsePins ownResponses;
+    ResponsePins* responses = &ownResponses; ///< or what outlives this proxy
     std::function<void(const std::string&)> onAlert;
     ProviderHealth ownHealth;
     ProviderHealth* health = &ownHealth; ///< or one that outlives this proxy

@@ -100,6 +100,9 @@ Result<std::unique_ptr<Proxy>> Proxy::start(ProxyOptions options,
         = options.drainTimeoutMs >= 0 ? options.drainTimeoutMs : limits::drainTimeoutMs;
     shared.margins = options.margins;
     shared.onAlert = std::move(options.onAlert);
+    if (options.responses != nullptr) {
+        shared.responses = options.responses;
+    }
     if (options.health != nullptr) {
         shared.health = options.health; // its owner listens to it
     } else {
@@ -149,6 +152,8 @@ ProxyStats Proxy::stats() const
     stats.connections = shared.connections.load();
     stats.requests = shared.requests.load();
     stats.refused = shared.refused.load();
+    stats.tokenCountsAsked = shared.counts.byProvider.load();
+    stats.tokenCounts = stats.tokenCountsAsked + shared.counts.here.load();
     stats.paused = shared.config()->paused;
     return stats;
 }

@@ -10,6 +10,7 @@
 #include "core/proxy/provider_health.h"
 #include "core/proxy/provider_load.h"
 #include "core/proxy/proxy_config.h"
+#include "core/proxy/response_pins.h"
 #include "core/proxy/sim_provider.h"
 #include "core/tokens/margins.h"
 
@@ -30,6 +31,7 @@ struct ProxyOptions {
     tokens::Margins* margins = nullptr; ///< outlives the proxy; null: nothing is learned
     std::function<void(const std::string&)> onAlert; ///< any thread; one sentence for the operator
     ProviderHealth* health = nullptr; ///< outlives the proxy; null: it keeps one of its own
+    ResponsePins* responses = nullptr; ///< likewise
 };
 
 struct ProxyStats {
@@ -37,6 +39,8 @@ struct ProxyStats {
     std::int64_t connections = 0;
     std::int64_t requests = 0; ///< since start
     std::int64_t refused = 0;
+    std::int64_t tokenCounts = 0; ///< of the requests: those that only counted tokens
+    std::int64_t tokenCountsAsked = 0; ///< of those: counted by a provider, not here
     bool paused = false;
 };
 

@@ -3,6 +3,7 @@
 #include "core/proxy/token_count.h"
 
 #include "core/base/limits.h"
+#include "core/base/log.h"
 #include "core/proxy/asio.h"
 #include "core/proxy/identity.h"
 #include "core/proxy/prompt_tokens.h"
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace headgate::proxy {
 
@@ -59,8 +61,14 @@ private:
         }
     }
     [[nodiscard]] std::optional<Refusal> read();
+    enum class Asked { Answered, AnotherKey, Failed };
     [[nodiscard]] const catalog::Provider* providerToAsk() const;
-    asio::awaitable<bool> ask(const catalog::Provider& provider);
+    /// The key whose turn it is, once each. False: none is left, or the provider is not well.
+    [[nodiscard]] bool takeKey(const catalog::Provider& provider);
+    asio::awaitable<bool> askWithEachKey(const catalog::Provider& provider);
+    asio::awaitable<Asked> ask(const catalog::Provider& provider);
+    [[nodiscard]] Asked afterError(
+        const catalog::Provider& provider, const UpstreamHead& head, const std::string& body);
     asio::awaitable<bool> readAll(std::string& body);
     asio::awaitable<bool> refuse(Refusal refusal);
     [[nodiscard]] std::string countHere() const;
@@ -71,6 +79,9 @@ private:
     const wire::Codec& m_codec;
     wire::RequestView m_view;
     const catalog::Model* m_model = nullptr;
+    ProviderHealth::Call m_healthCall;
+    ProviderKey m_key;
+    std::set<std::string> m_tried; ///< keys by fingerprint
     std::unique_ptr<UpstreamCall> m_call;
     bool m_cancelled = false;
 };
@@ -142,30 +153,96 @@ asio::awaitable<bool> TokenCount::readAll(std::string& body)
     }
 }
 
-/// False: the provider gave no usable answer, and the client none yet.
-asio::awaitable<bool> TokenCount::ask(const catalog::Provider& provider)
+bool TokenCount::takeKey(const catalog::Provider& provider)
+{
+    const auto found = m_env.config->providerKeys.find(provider.name);
+    const bool known = found != m_env.config->providerKeys.end() && !found->second.empty();
+    if (!known && provider.hasKey) {
+        return false; // its key is out of reach
+    }
+    const std::vector<ProviderKey> none(1);
+    const auto& keys = known ? found->second : none;
+    const auto isNew
+        = [this](const ProviderKey& key) { return !m_tried.contains(key.fingerprint); };
+    m_healthCall = {};
+    if (m_env.health != nullptr) {
+        auto begun = m_env.health->begin(*m_env.config, provider, m_model->name, false);
+        if (!begun) {
+            return false; // not well: a count is not worth a try
+        }
+        m_healthCall = std::move(*begun);
+        m_key = m_healthCall.key();
+    } else {
+        m_key = keys.front();
+    }
+    if (!isNew(m_key)) {
+        const auto next = std::find_if(keys.begin(), keys.end(), isNew);
+        if (next == keys.end()) {
+            return false;
+        }
+        m_healthCall = {};
+        m_key = *next;
+    }
+    m_tried.insert(m_key.fingerprint);
+    return true;
+}
+
+/// Only what is true of answers, too, is remembered: counts have rate limits of their own, and some
+/// servers fail at nothing but them.
+TokenCount::Asked TokenCount::afterError(
+    const catalog::Provider& provider, const UpstreamHead& head, const std::string& body)
+{
+    ProviderAnswer answer{provider.name, head, body};
+    answer.upstream = m_request.path.dialect;
+    answer.client = m_request.path.dialect;
+    answer.nowUs = m_env.clock.nowUs();
+    auto error = readProviderError(answer);
+    const auto end = error.outcome.end;
+    const bool ofTheKey = end == CallEnd::KeyRefused || end == CallEnd::Exhausted;
+    m_healthCall.end(ofTheKey ? std::move(error.outcome) : CallOutcome());
+    return ofTheKey || end == CallEnd::RateLimited ? Asked::AnotherKey : Asked::Failed;
+}
+
+/// False: no key brought a usable answer, and the client has none yet.
+asio::awaitable<bool> TokenCount::askWithEachKey(const catalog::Provider& provider)
+{
+    for (int i = 0; i <= limits::fallbacksMax && !m_cancelled; ++i) {
+        if (!takeKey(provider)) {
+            co_return false;
+        }
+        const auto asked = co_await ask(provider);
+        m_call.reset();
+        if (asked != Asked::AnotherKey) {
+            co_return asked == Asked::Answered;
+        }
+    }
+    co_return false;
+}
+
+asio::awaitable<TokenCount::Asked> TokenCount::ask(const catalog::Provider& provider)
 {
     wire::RequestEdits edits;
     edits.model = m_model->name;
     auto body = m_codec.edit(m_request.body, m_view, edits);
     if (!body) {
-        co_return false;
+        co_return Asked::Failed;
     }
     UpstreamKeys keys;
-    if (const auto it = m_env.config->providerKeys.find(provider.name);
-        it != m_env.config->providerKeys.end() && !it->second.empty()) {
-        keys.key = it->second.front().secret; // counting costs nothing: no turns are taken
-    } else if (provider.hasKey) {
-        co_return false; // its key is out of reach
-    }
+    keys.key = m_key.secret;
     if (const auto it = m_env.config->proxyAuth.find(provider.name);
         it != m_env.config->proxyAuth.end()) {
         keys.proxyAuth = it->second;
     }
     deadlineMs = m_env.sweeper.in(limits::tokenCountTimeoutMs);
     auto call = co_await m_env.upstream.connect(provider, std::move(keys));
+    if (!call && !m_cancelled && !call.error().ours) {
+        CallOutcome outcome;
+        outcome.end = CallEnd::Unreachable;
+        outcome.words = log::redacted(call.error().message);
+        m_healthCall.end(std::move(outcome));
+    }
     if (!call || m_cancelled) {
-        co_return false;
+        co_return Asked::Failed;
     }
     m_call = std::move(*call);
     UpstreamRoute route{m_request.path.dialect, CallKind::CountTokens, m_model->name, false,
@@ -176,22 +253,28 @@ asio::awaitable<bool> TokenCount::ask(const catalog::Provider& provider)
     request.body = std::move(*body);
     const auto sent = co_await m_call->send(std::move(request));
     if (!sent) {
-        co_return false;
+        co_return Asked::Failed;
     }
     auto head = co_await m_call->readHead();
     std::string text;
     const bool whole = head && co_await readAll(text);
     deadlineMs = 0;
-    if (!whole || m_cancelled || head->status < 200 || head->status >= 300) {
-        co_return false;
+    if (!whole || m_cancelled) {
+        co_return Asked::Failed;
+    }
+    if (head->status < 200 || head->status >= 300) {
+        co_return afterError(provider, *head, text);
     }
     Reply reply;
     if (const auto id = upstreamIdOf(head->headers); !id.empty()) {
         reply.headers.emplace_back("x-headgate-upstream-request-id", id);
     }
     reply.body = std::move(text);
+    if (m_env.counts != nullptr) {
+        m_env.counts->byProvider.fetch_add(1);
+    }
     co_await m_client.reply(std::move(reply));
-    co_return true;
+    co_return Asked::Answered;
 }
 
 asio::awaitable<bool> TokenCount::run()
@@ -200,10 +283,13 @@ asio::awaitable<bool> TokenCount::run()
         co_return co_await refuse(std::move(*refusal));
     }
     if (const auto* provider = providerToAsk()) {
-        const bool answered = co_await ask(*provider);
+        const bool answered = co_await askWithEachKey(*provider);
         if (answered || m_client.gone()) {
             co_return false;
         }
+    }
+    if (m_env.counts != nullptr) {
+        m_env.counts->here.fetch_add(1);
     }
     Reply reply;
     reply.body = countHere();

@@ -3,8 +3,10 @@
 #pragma once
 
 // The routes that only count tokens (messages/count_tokens, :countTokens). Providers count free of
-// charge, so nothing is held, nothing is charged and nothing is recorded: the provider is asked
-// when it speaks the client's dialect, else the request is counted here. One executor's thread.
+// charge, so nothing is held and nothing is charged: the provider is asked when it speaks the
+// client's dialect, with the key whose turn it is and then the others, else the request is counted
+// here. Leaves no decision: coding agents count several times for each answer, and such rows would
+// halve the cost of a request in every report. It is counted in the status. One executor's thread.
 
 #include "core/proxy/exchange.h"
 

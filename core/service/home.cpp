@@ -53,6 +53,7 @@ HomePaths homePaths(const std::string& home)
     paths.simBill = home + "/sim-bill.log";
     paths.margins = home + "/margins.json";
     paths.health = home + "/health.json";
+    paths.responses = home + "/responses.db";
     paths.logs = home + "/logs";
     paths.logFile = home + "/logs/headgate.log";
     return paths;

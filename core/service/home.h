@@ -25,6 +25,7 @@ struct HomePaths {
     std::string simBill;
     std::string margins;
     std::string health;
+    std::string responses;
     std::string logs;
     std::string logFile;
 };

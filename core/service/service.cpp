@@ -118,6 +118,7 @@ void Service::Impl::shutDown()
     }
     if (lock) {
         saveMargins();
+        saveResponses();
     }
     ledger.reset(); // answers and commits what is queued
     activityLog.reset(); // flushes
@@ -177,6 +178,7 @@ Result<void> Service::Impl::openConfig()
     keysProblem = missingKeys();
     log::info("{}", keysText);
     loadHealth();
+    loadResponses();
     return {};
 }
 
@@ -389,6 +391,7 @@ Result<void> Service::serve(const std::string& host, int port)
     options.sim.latencyPermille = m_impl->options.simLatencyPermille;
     options.margins = &m_impl->margins;
     options.health = &m_impl->health;
+    options.responses = &m_impl->responses;
     options.onAlert = [impl = m_impl.get()](const std::string& text) {
         log::warning("{}", text);
         impl->events->alert(text);
@@ -445,6 +448,8 @@ Status Service::status() const
         out.inFlight = stats.inFlight;
         out.requests = stats.requests;
         out.refused = stats.refused;
+        out.tokenCounts = stats.tokenCounts;
+        out.tokenCountsAsked = stats.tokenCountsAsked;
     }
     out.paused = config->paused;
     out.held = m_impl->ledger ? m_impl->ledger->heldTotal() : Money();
@@ -532,6 +537,7 @@ void Service::Impl::tick()
         retryKeychain();
     }
     saveHealth();
+    saveResponses();
     watchHealth();
     std::string now = warningText();
     bool changed = false;
@@ -643,6 +649,32 @@ void Service::Impl::saveMargins()
     } else {
         log::warning("{}", written.error().text());
     }
+}
+
+/// Without the file, clients that go on from an older response send their conversation in full.
+void Service::Impl::loadResponses()
+{
+    auto opened = ResponseStore::open(paths.responses);
+    if (!opened) {
+        log::warning("{}", opened.error().text());
+        return;
+    }
+    responseStore.emplace(std::move(*opened));
+    if (const auto loaded = responseStore->load(responses, clock.nowUs()); !loaded) {
+        log::warning("{}", loaded.error().text());
+    }
+}
+
+void Service::Impl::saveResponses()
+{
+    if (!responseStore) {
+        return;
+    }
+    const auto saved = responseStore->save(responses, clock.nowUs());
+    if (!saved && !std::exchange(responsesFailed, true)) { // once, not four times a second
+        log::warning("{}", saved.error().text());
+    }
+    responsesFailed = !saved;
 }
 
 // --- snapshots

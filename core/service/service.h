@@ -54,6 +54,8 @@ struct Status {
     TimeUs startedAtUs = 0;
     std::int64_t requests = 0;
     std::int64_t refused = 0;
+    std::int64_t tokenCounts = 0; ///< of the requests: free of charge, and in no report
+    std::int64_t tokenCountsAsked = 0; ///< of those: counted by a provider
     std::string home;
     std::string warning; ///< standing problem for a banner: ledger unavailable, log spilling, …
     std::string version;

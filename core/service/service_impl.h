@@ -12,6 +12,7 @@
 #include "core/service/event_hub.h"
 #include "core/service/home.h"
 #include "core/service/key_vault.h"
+#include "core/service/response_store.h"
 #include "core/service/service.h"
 #include "core/service/worker.h"
 
@@ -66,6 +67,8 @@ struct Service::Impl {
     void rememberSequence();
     void loadMargins();
     void saveMargins(); ///< when there is something new
+    void loadResponses();
+    void saveResponses(); ///< when there is something new
     void loadHealth();
     void saveHealth(); ///< when there is something new
     void watchHealth();
@@ -93,8 +96,10 @@ struct Service::Impl {
     std::optional<HomeLock> lock;
     std::optional<ConfigStore> store; ///< guarded by commandMutex
     std::optional<KeyVault> secrets; ///< guarded by commandMutex
+    std::optional<ResponseStore> responseStore; ///< the hub's thread only
     tokens::Margins margins; ///< outlives every proxy
     proxy::ProviderHealth health{clock}; ///< likewise
+    proxy::ResponsePins responses; ///< likewise
     std::unique_ptr<EventHub> events;
     std::unique_ptr<ledger::SqliteLedger> ledger; ///< null when its books do not add up
     std::string ledgerProblem;
@@ -128,6 +133,7 @@ struct Service::Impl {
     std::int64_t sequenceSaved = 0;
     std::int64_t marginsSaved = 0; ///< changes() of what is in the file
     std::int64_t healthSaved = 0; ///< likewise
+    bool responsesFailed = false; ///< the last attempt to write them
     std::string healthSeen; ///< who was not well at the last look
     std::int64_t sequenceLost = 0; ///< entries that restored older copies lacked
 

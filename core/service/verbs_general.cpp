@@ -37,9 +37,11 @@ Result<void> showStatus(const VerbCall& call)
     json::object row{{"serving", status.serving}, {"url", status.url}, {"paused", status.paused},
         {"in_flight", status.inFlight}, {"held_usd", status.held.toDecimal()},
         {"spent_today_usd", status.spentToday.toDecimal()}, {"revision", status.revision},
-        {"requests", status.requests}, {"refused", status.refused}, {"home", status.home},
-        {"keys_kept", status.keys}, {"warning", status.warning}, {"version", status.version},
-        {"demo", call.service.demoRunning()}, {"pid", static_cast<std::int64_t>(::getpid())}};
+        {"requests", status.requests}, {"refused", status.refused},
+        {"token_counts", status.tokenCounts}, {"token_counts_by_provider", status.tokenCountsAsked},
+        {"home", status.home}, {"keys_kept", status.keys}, {"warning", status.warning},
+        {"version", status.version}, {"demo", call.service.demoRunning()},
+        {"pid", static_cast<std::int64_t>(::getpid())}};
     if (status.capToday) {
         row["cap_today_usd"] = status.capToday->toDecimal();
     } else {

@@ -164,7 +164,8 @@ void TestDialects::missingUsage()
     QVERIFY(row.outputTokens > 1);
     QCOMPARE(row.cost, house.settled());
     QVERIFY(row.cost <= row.bound);
-    const auto usage = QString::fromStdString(shownUsage(client, stream, reply.body)).split(QLatin1Char('/'));
+    const auto usage
+        = QString::fromStdString(shownUsage(client, stream, reply.body)).split(QLatin1Char('/'));
     if (asked == client) { // the provider's bytes: nothing is added to them
         if (!stream) {
             QVERIFY2(whole.ends_with(reply.body), reply.body.c_str());
@@ -402,12 +403,16 @@ void TestDialects::statefulResponses()
     const auto second = house.waitRows(2).at(1);
     QCOMPARE(second.model, std::string("script/m"));
     QCOMPARE(second.bound.minusSaturated(first.bound), Money::fromNano(18'000));
-    // Unknown: nobody knows how long it is, so the whole context is held.
+    // Unknown: it may be another client's, and nobody knows how long it is.
     request.body = R"({"model":"m","input":"Hi","max_output_tokens":50,)"
                    R"("previous_response_id":"resp_else"})";
+    QCOMPARE(ask(house.port(), request).status, 400);
+    // A file that the provider keeps: the whole context is held.
+    request.body = R"({"model":"m","input":"Hi","max_output_tokens":50,)"
+                   R"("prompt":{"id":"pmpt_1"}})";
     QCOMPARE(ask(house.port(), request).status, 200);
-    const auto third = house.waitRows(3).at(2);
-    QVERIFY(third.bound >= Money::fromNano(128'000LL * 1'000));
+    const auto fourth = house.waitRows(4).at(3);
+    QVERIFY(fourth.bound >= Money::fromNano(128'000LL * 1'000));
     // Another provider does not have it.
     request.body = R"({"model":"sim-small","input":"Hi","previous_response_id":"resp_1"})";
     const auto elsewhere = ask(house.port(), request);

@@ -84,6 +84,8 @@ private Q_SLOTS:
     void overloadedGivesWay();
     void capEndsTheChain();
     void unreachableProviderGivesWay();
+    void countsWithTheNextKey_data();
+    void countsWithTheNextKey();
     void throughAPlainProxy();
     void proxyThatRefusesTheTunnel();
     void metadataNamesAreNeverCalled();
@@ -365,6 +367,51 @@ void TestProviders::unreachableProviderGivesWay()
     QCOMPARE(rows[5].attempts.size(), std::size_t(1)); // the breaker is open: not even tried
     QCOMPARE(other.requests(), 6);
     QVERIFY(house.waitIdle());
+}
+
+void TestProviders::countsWithTheNextKey_data()
+{
+    QTest::addColumn<int>("status");
+    QTest::addColumn<bool>("next"); // the second key is tried
+    QTest::addColumn<bool>("kept"); // the first key is not used for a while
+    QTest::newRow("401") << 401 << true << true;
+    QTest::newRow("429") << 429 << true << false; // counts have limits of their own
+    QTest::newRow("402") << 402 << true << true;
+    QTest::newRow("404") << 404 << false << false;
+    QTest::newRow("500") << 500 << false << false;
+}
+
+void TestProviders::countsWithTheNextKey()
+{
+    QFETCH(int, status);
+    QFETCH(bool, next);
+    QFETCH(bool, kept);
+    ScriptServer server([status](const ScriptRequest& request, ScriptLink& link) {
+        return has(request, "x-api-key: bad-key")
+            ? link.write(httpReply(status, R"({"error":{"message":"no"}})"))
+            : link.write(httpReply(200, R"({"input_tokens":4711})"));
+    });
+    TestHouse house;
+    house.addProvider(server.url());
+    addKeys(house, "script", {"bad-key", "good-key"});
+    auto config = house.config();
+    providerOf(config, "script").dialect = catalog::Dialect::Anthropic;
+    house.reconfigure(config);
+    RawRequest request;
+    request.key = house.key();
+    request.target = "/v1/messages/count_tokens";
+    request.body = R"({"model":"m","messages":[{"role":"user","content":"Hello"}]})";
+    const auto reply = ask(house.port(), request);
+    QCOMPARE(reply.status, 200); // counted here if need be
+    QCOMPARE(reply.body.find("4711") != std::string::npos, next);
+    QCOMPARE(server.requests(), next ? 2 : 1);
+    static_cast<void>(ask(house.port(), request));
+    QCOMPARE(server.requests() - (next ? 2 : 1), next && !kept ? 2 : 1);
+    const auto stats = house.proxy().stats();
+    QCOMPARE(stats.tokenCounts, 2);
+    QCOMPARE(stats.tokenCountsAsked, next ? 2 : 0);
+    QCOMPARE(house.settled(), Money());
+    QVERIFY(house.sink().rows().empty());
 }
 
 void TestProviders::throughAPlainProxy()
