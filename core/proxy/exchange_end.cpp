@@ -43,7 +43,8 @@ CallTerms Exchange::terms() const
     out.inputCounted = chosenInput();
     out.outputCeiling = m_plan.outputCeiling;
     out.choices = m_view.n;
-    out.reasons = m_model->can.reasoning;
+    const bool runsTools = m_view.hostedTools > 0 && !leavesOutHosted(*m_model);
+    out.billsUnseen = m_model->can.reasoning || runsTools || m_view.audioOut;
     out.endedAtUs = m_env.clock.nowUs();
     return out;
 }

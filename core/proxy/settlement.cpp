@@ -95,7 +95,7 @@ std::optional<Charge> chargeForUsage(const CallTerms& terms, const wire::AnswerF
 
 std::optional<Charge> chargeForDelivered(const CallTerms& terms, const wire::AnswerFacts& facts)
 {
-    if (terms.reasons) {
+    if (terms.billsUnseen) {
         return std::nullopt;
     }
     const auto delivered = deliveredTokens(terms.tokenizer, facts);

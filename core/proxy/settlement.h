@@ -22,7 +22,8 @@ struct CallTerms {
     std::int64_t inputCounted = 0; ///< most likely
     std::int64_t outputCeiling = 0; ///< per choice; 0: none was written
     std::int64_t choices = 1;
-    bool reasons = false; ///< bills output that is never delivered
+    /// Bills what no text shows: hidden thinking, tools that it runs itself, sound.
+    bool billsUnseen = false;
     /// When the answer was complete: prices can depend on the time of day. Empty: the dearest.
     std::optional<TimeUs> endedAtUs;
 };
@@ -51,7 +52,7 @@ inline constexpr std::int64_t estimateSlackTokens = 64;
 [[nodiscard]] std::optional<Charge> chargeForUsage(
     const CallTerms& terms, const wire::AnswerFacts& facts);
 /// Input plus delivered text plus slack, never above what the ceiling allows unless more was
-/// delivered. Nothing when an estimate would be a guess (hidden reasoning): then charge in full.
+/// delivered. Nothing when an estimate would be a guess (billsUnseen): then charge in full.
 [[nodiscard]] std::optional<Charge> chargeForDelivered(
     const CallTerms& terms, const wire::AnswerFacts& facts);
 /// The input alone: the provider failed before it answered, but may have billed what it read.

@@ -73,6 +73,7 @@ private Q_SLOTS:
     void otherToolsAreRefused();
     void translatedWithItsLimit();
     void noLimitNoTranslation();
+    void noUsageChargesInFull();
     void noFeeKnown();
 };
 
@@ -191,6 +192,23 @@ void TestHostedTools::noLimitNoTranslation()
     QVERIFY2(reply.status == 400, reply.body.c_str());
     QVERIFY2(has(reply.body, "no limit for the tools"), reply.body.c_str());
     QCOMPARE(server.requests(), 0);
+}
+
+/// How often it searched, nobody knows then: the text that came says nothing of it.
+void TestHostedTools::noUsageChargesInFull()
+{
+    ScriptServer server([](const ScriptRequest&, ScriptLink& link) {
+        return link.write(wholeAnswer(Dialect::Anthropic, false));
+    });
+    TestHouse house;
+    addProvider(house, server, catalog::Dialect::Anthropic);
+    QCOMPARE(ask(house.port(), searching(house, Dialect::Anthropic)).status, 200);
+    QVERIFY(house.waitIdle());
+    const auto row = house.waitRows(1).at(0);
+    QCOMPARE(row.status, activity::Status::Estimated);
+    QCOMPARE(row.cost, row.bound);
+    QCOMPARE(house.settled(), row.bound);
+    QVERIFY(row.outputTokens > 1); // as far as it was seen
 }
 
 /// Under a hard pool it is refused; without one a client may name the model, but nothing chooses

@@ -100,7 +100,7 @@ void TestSettlement::estimateAloneIsNoOverrun()
 void TestSettlement::reasoningIsNeverGuessed()
 {
     auto terms = someTerms();
-    terms.reasons = true;
+    terms.billsUnseen = true;
     QVERIFY(!chargeForDelivered(terms, delivered("hello")));
     QCOMPARE(chargeInFull().kind, ledger::SettleKind::Unknown);
 }
