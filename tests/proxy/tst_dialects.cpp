@@ -407,6 +407,7 @@ void TestDialects::statefulResponses()
     request.body = R"({"model":"m","input":"Hi","max_output_tokens":50,)"
                    R"("previous_response_id":"resp_else"})";
     QCOMPARE(ask(house.port(), request).status, 400);
+    QCOMPARE(house.waitRows(3).size(), std::size_t{3});
     // A file that the provider keeps: the whole context is held.
     request.body = R"({"model":"m","input":"Hi","max_output_tokens":50,)"
                    R"("prompt":{"id":"pmpt_1"}})";

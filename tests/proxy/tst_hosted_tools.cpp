@@ -228,6 +228,7 @@ void TestHostedTools::noFeeKnown()
         auto request = searching(house, Dialect::Anthropic);
         const auto named = ask(house.port(), request);
         QVERIFY2(named.status == (hard ? 400 : 200), named.body.c_str());
+        const auto reason = house.waitRows(1).at(0).reason;
         request.body.replace(request.body.find("\"m\""), 3, "\"auto\"");
         const auto chosen = ask(house.port(), request);
         QVERIFY2(chosen.status == 400, chosen.body.c_str());
@@ -239,7 +240,6 @@ void TestHostedTools::noFeeKnown()
             QVERIFY(!has(reply->body, "No amount of money"));
         }
         if (!hard) {
-            const auto reason = house.waitRows(1).at(0).reason;
             QVERIFY2(has(reason, "the fee for its web searches is not known"), reason.c_str());
         }
     }

@@ -84,7 +84,9 @@ void TestStateful::foreignIsUnknown()
     const auto& mine = at.house.key();
     QCOMPARE(at.go(mine, "").status, 200);
     QCOMPARE(server.requests(), 1);
+    QCOMPARE(at.house.waitRows(1).size(), std::size_t{1}); // each before the next: their order
     const auto foreign = at.go(at.other, continued);
+    QCOMPARE(at.house.waitRows(2).size(), std::size_t{2});
     const auto never = at.go(at.other, ",\"previous_response_id\":\"resp_9\"");
     for (const auto* reply : {&foreign, &never}) {
         QVERIFY2(reply->status == 400, reply->body.c_str());
@@ -95,6 +97,7 @@ void TestStateful::foreignIsUnknown()
     QCOMPARE(without(foreign.body, "resp_1"), without(never.body, "resp_9"));
     QCOMPARE(foreign.headers.size(), never.headers.size());
     QCOMPARE(server.requests(), 1);
+    QCOMPARE(at.house.waitRows(3).size(), std::size_t{3});
     QCOMPARE(at.go(mine, continued).status, 200);
     const auto rows = at.house.waitRows(4);
     QCOMPARE(rows.at(3).bound.minusSaturated(rows.at(0).bound), Money::fromNano(18'000));
@@ -130,6 +133,7 @@ void TestStateful::conversations()
     QVERIFY2(foreign.body.find("Conversation with id 'conv_1' not found.") != std::string::npos,
         foreign.body.c_str());
     QCOMPARE(server.requests(), 1);
+    QCOMPARE(at.house.waitRows(2).size(), std::size_t{2});
     QCOMPARE(at.go(mine, conversation).status, 200);
     const auto rows = at.house.waitRows(3);
     QVERIFY(rows.at(2).bound >= Money::fromNano(128'000LL * 1'000)); // nobody knows how long it is
@@ -140,6 +144,7 @@ void TestStateful::sizeUnknown()
     ScriptServer server(answers(false));
     const House at(server);
     QCOMPARE(at.go(at.house.key(), "").status, 200);
+    QCOMPARE(at.house.waitRows(1).size(), std::size_t{1});
     QCOMPARE(at.go(at.house.key(), continued).status, 200);
     QVERIFY(at.house.waitRows(2).at(1).bound >= Money::fromNano(128'000LL * 1'000));
 }
@@ -173,6 +178,7 @@ void TestStateful::knownBeforeTheEnd()
     gone.store(true);
     QVERIFY2(early.status == 200, early.body.c_str());
     QVERIFY(at.house.waitIdle());
+    QCOMPARE(at.house.waitRows(2).size(), std::size_t{2});
     QCOMPARE(at.go(at.house.key(), continued).status, 200);
     const auto rows = at.house.waitRows(3);
     QVERIFY(rows.at(2).bound < Money::fromNano(1'000'000)); // its size is known by now
