@@ -201,6 +201,7 @@ const std::map<QString, std::set<QString>>& arrows()
         map[QStringLiteral("base")] = {};
         map[QStringLiteral("catalog")] = {};
         map[QStringLiteral("tokens")] = {};
+        map[QStringLiteral("classify")] = {};
         map[QStringLiteral("ledger")] = names("catalog tokens");
         map[QStringLiteral("wire")] = names("catalog tokens ledger");
         map[QStringLiteral("routing")] = names("catalog tokens ledger wire");
