@@ -194,14 +194,14 @@ std::vector<PricedQuality> convexHull(std::vector<PricedQuality> points)
     return hull;
 }
 
-double averageQuality(std::span<const PricedQuality> hull, double fromPrice, double toPrice)
+double averageQuality(std::span<const PricedQuality> hull, double from, double to)
 {
-    if (hull.empty() || toPrice <= fromPrice) {
+    if (hull.empty() || to <= from) {
         return 0;
     }
     const auto piece = [&](const PricedQuality& a, const PricedQuality& b) {
-        const double low = std::max(a.dollarsPerThousand, fromPrice);
-        const double high = std::min(b.dollarsPerThousand, toPrice);
+        const double low = std::max(a.dollarsPerThousand, from);
+        const double high = std::min(b.dollarsPerThousand, to);
         if (high <= low) {
             return 0.0;
         }
@@ -216,10 +216,10 @@ double averageQuality(std::span<const PricedQuality> hull, double fromPrice, dou
         area += piece(hull[i - 1], hull[i]);
     }
     const PricedQuality& last = hull.back();
-    if (last.dollarsPerThousand < toPrice) {
-        area += (toPrice - std::max(last.dollarsPerThousand, fromPrice)) * last.quality;
+    if (last.dollarsPerThousand < to) {
+        area += (to - std::max(last.dollarsPerThousand, from)) * last.quality;
     }
-    return area / (toPrice - fromPrice);
+    return area / (to - from);
 }
 
 } // namespace headgate::classify

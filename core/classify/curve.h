@@ -82,7 +82,6 @@ struct PricedQuality {
 [[nodiscard]] std::vector<PricedQuality> convexHull(std::vector<PricedQuality> points);
 /// Average quality of the hull between two prices (AIQ, RouterBench 2024): below its first point
 /// the first point's quality does not count, above its last the last one's does.
-[[nodiscard]] double averageQuality(
-    std::span<const PricedQuality> hull, double fromPrice, double toPrice);
+[[nodiscard]] double averageQuality(std::span<const PricedQuality> hull, double from, double to);
 
 } // namespace headgate::classify
