@@ -12,7 +12,7 @@ namespace {
 /// 128 bits: nobody finds two ids with one name.
 constexpr std::size_t nameDigits = 32;
 
-std::string nameOf(std::string text)
+std::string nameOf(const std::string& text)
 {
     auto hash = strongHashHex(text);
     hash.resize(nameDigits);
