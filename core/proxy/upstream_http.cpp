@@ -33,7 +33,8 @@ namespace {
 /// Providers close idle connections after a minute or more; older ones are rarely alive.
 constexpr std::int64_t idleMsMax = 55'000;
 
-/// The first read of a call; what trickles is read in the least, what fills it in more.
+/// The first read of a whole answer; streams and what trickles are read in the least, what fills it
+/// in more.
 constexpr std::size_t firstReadBytes = 4 * 1024;
 constexpr std::size_t leastReadBytes = 1 * 1024;
 
@@ -369,6 +370,7 @@ public:
     {
         const auto head = headOf(request);
         m_sent = true;
+        m_roomBytes = request.stream ? leastReadBytes : firstReadBytes;
         const auto ec = co_await m_parts.link->write(head, request.body);
         if (ec) {
             co_return failure(UpstreamPhase::Sent, explain(ec));
@@ -495,7 +497,7 @@ private:
     ResponseParser m_parser;
     std::string m_in;
     std::size_t m_inBytes = 0; ///< of m_in without the room being read into
-    std::size_t m_roomBytes = firstReadBytes;
+    std::size_t m_roomBytes = leastReadBytes;
     std::string m_body;
     bool m_sent = false;
     bool m_cancelled = false;
