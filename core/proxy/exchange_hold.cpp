@@ -232,6 +232,7 @@ asio::awaitable<Exchange::Held> Exchange::tryToHold(std::optional<ledger::Denial
     if (auto* denied = std::get_if<ledger::Denial>(&decision)) {
         denial = std::move(*denied);
         m_healthCall = {};
+        m_call.reset(); // its place at the provider is for those who have money
         co_return Held::Refused;
     }
     auto& grant = std::get<ledger::Grant>(decision);

@@ -141,8 +141,8 @@ private:
     /// told if nothing else can take its place.
     [[nodiscard]] bool mayFallBack(
         const wire::RefusalReply& failure, const std::string& text, CallEnd end);
+    [[nodiscard]] bool mayFallBackFromRefusal(); ///< told as `m_refusal` says
     /// The provider's error is the truer answer than this refusal of what came after it.
-    [[nodiscard]] bool mayFallBackFromRefusal();
     [[nodiscard]] bool lastFailureIsTruer(const Refusal& refusal) const;
     /// A request that cannot be said in the chosen model's dialect: leaves that model out, or says
     /// so to the client. True: plan again.
