@@ -160,7 +160,7 @@ void Connection::onReadable()
 
 // --- reading
 
-asio::awaitable<void> Connection::refuseMalformed(Error error)
+asio::awaitable<void> Connection::refuseMalformed(const Error& error)
 {
     m_keepAlive = false; // where the next request would begin is anybody's guess
     const bool large = error.code == ErrorCode::OutOfRange;
@@ -272,7 +272,7 @@ asio::awaitable<bool> Connection::handle(RequestParser& parser)
     }
     if (head.contentLength > static_cast<std::int64_t>(limits::bodyBytesMax)) {
         auto error = bodyTooLarge();
-        co_await refuseMalformed(std::move(error));
+        co_await refuseMalformed(error);
         co_return false;
     }
     if (head.hasBody) {

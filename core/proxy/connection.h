@@ -57,7 +57,7 @@ private:
     void releaseBodyBytes();
 
     boost::asio::awaitable<bool> serveOne();
-    boost::asio::awaitable<void> refuseMalformed(Error error);
+    boost::asio::awaitable<void> refuseMalformed(const Error& error);
     boost::asio::awaitable<bool> readHead(RequestParser& parser);
     boost::asio::awaitable<bool> readBody(RequestParser& parser);
     boost::asio::awaitable<bool> handle(RequestParser& parser);

@@ -45,7 +45,7 @@ boost::asio::awaitable<void> Event::wait()
         };
         auto wait = boost::asio::async_initiate<const boost::asio::deferred_t, void()>(
             initiate, boost::asio::deferred);
-        co_await std::move(wait);
+        co_await std::move(wait); // NOLINT(performance-move-const-arg): only an rvalue is awaited
     }
     m_set = false;
 }
