@@ -478,8 +478,19 @@ void addLocal(Verbs& verbs, CLI::App& root)
         .positional("file", "JSON lines, - for standard input")
         .option("--book", "A price-list file instead of the catalog")
         .local(priceUsages);
-    auto* routing = group(root, "routing", "Routing classifier (not in this version)");
-    for (const char* words : {"routing.train", "routing.status", "routing.bench"}) {
+    auto* routing = group(root, "routing", "Routing classifier");
+    verb(verbs, routing, "routing.bench",
+        "Measure routing scores on prompts whose outcomes are known; without a pair, the table")
+        .required("--train", "Prompts with outcomes, JSON lines, plain or packed with gzip")
+        .option("--test", "Prompts to report on; without, four folds by stem")
+        .option("--pair", "CHEAP,STRONG")
+        .option("--src", "Only prompts of this source")
+        .option("--labels", "Learn from so many labelled prompts", readCount)
+        .option("--scores-out", "Write the classifier's {\"id\",\"score\"} a line")
+        .option("--answers", "Recorded answers for the table's cascades")
+        .option("--prices", "Dollars per million tokens: {\"model\":[input, output]}")
+        .local(benchRouting);
+    for (const char* words : {"routing.train", "routing.status"}) {
         later(verbs, routing, words);
     }
     auto* wire = group(root, "wire", "Captured payloads of providers");

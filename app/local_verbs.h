@@ -19,6 +19,9 @@ int priceUsages(const boost::json::object& args, bool json);
 /// One row a captured file; exit code 1 when one is not ok.
 int checkWire(const boost::json::object& args, bool json);
 
+/// Routing scores against known outcomes: one pair, or the whole table.
+int benchRouting(const boost::json::object& args, bool json);
+
 /// All of a file, or of standard input for "-".
 [[nodiscard]] Result<std::string> readFile(const std::string& path);
 

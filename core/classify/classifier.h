@@ -12,6 +12,7 @@
 #include "core/classify/forest.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ struct TrainOptions {
     std::uint64_t seed = 1;
     int epochs = 4;
     float rate = 0.015F;
+    std::optional<float> forestShare; ///< absent: chosen on folds of the examples
     ForestOptions forest;
 };
 
@@ -111,7 +113,8 @@ private:
         const Head& head, const PromptFeatures& features, const Bins& bins);
     static void descend(Head& head, const std::vector<Row>& rows, const TrainOptions& options);
     static void grow(Head& head, const std::vector<Row>& rows, const TrainOptions& options);
-    static void chooseShare(Head& head, const std::vector<Row>& rows, const TrainOptions& options);
+    static void addShareLoss(const Head& head, const std::vector<Row>& rows,
+        const TrainOptions& options, std::span<double> loss);
     std::vector<Head> m_heads;
 };
 

@@ -16,7 +16,9 @@ enum class Field : std::uint64_t { Word = 1, Pair, Skip, FirstLine, Tag, Shape }
 // Measured on training data: the words of a prompt weigh two together, however many they are; the
 // shape and the tags come on top.
 constexpr double wordsNorm = 2.0;
-constexpr float shapeWeight = 0.5F;
+constexpr float shapeWeight = 0.3F;
+/// The counts of telling words stand in the table as words already; the trees see all of the shape.
+constexpr std::size_t shapeInTable = 48;
 constexpr float tagWeight = 1.0F;
 constexpr std::uint64_t startOfText = 0x5e;
 
@@ -74,7 +76,7 @@ void foldCounts(std::vector<std::uint32_t>& slots, std::vector<Feature>& out)
 template <typename Emit>
 void eachShapeBin(const Structure& structure, const Emit& emit)
 {
-    for (std::size_t id = 0; id < structureCount; ++id) {
+    for (std::size_t id = 0; id < shapeInTable; ++id) {
         const int last = structureSpecs()[id].bins - 1;
         const float position = structure[id] * static_cast<float>(last);
         const int low = std::min(static_cast<int>(position), last - 1);

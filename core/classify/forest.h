@@ -42,10 +42,10 @@ struct Forest {
 };
 
 struct ForestOptions {
-    int rounds = 160; ///< of each bag
+    int rounds = 200; ///< of each bag
     int bags = 2;
     float shrinkage = 0.03F;
-    float leafPrior = 50; ///< as many imagined rows without residual in each leaf
+    float leafPrior = 30; ///< as many imagined rows without residual in each leaf
     int rowsInLeafMin = 30;
     std::uint32_t rowsPermille = 500; ///< drawn for a tree
     std::uint32_t featuresPermille = 250; ///< allowed in a tree

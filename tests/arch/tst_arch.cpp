@@ -207,11 +207,12 @@ const std::map<QString, std::set<QString>>& arrows()
         map[QStringLiteral("routing")] = names("catalog tokens ledger wire");
         map[QStringLiteral("activity")] = names("catalog tokens ledger wire routing");
         map[QStringLiteral("proxy")] = names("catalog tokens ledger wire routing activity");
+        map[QStringLiteral("evaluate")] = names("catalog tokens ledger wire routing classify");
         map[QStringLiteral("service")] = names("catalog tokens ledger wire routing activity proxy");
         map[QStringLiteral("ui")]
             = names("catalog tokens ledger wire routing activity proxy service");
         map[QStringLiteral("app")]
-            = names("catalog tokens ledger wire routing activity proxy service ui");
+            = names("catalog tokens ledger wire routing activity proxy service ui classify evaluate");
         return map;
     }();
     return all;
