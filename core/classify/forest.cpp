@@ -3,6 +3,7 @@
 #include "core/classify/forest.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace headgate::classify {
@@ -161,7 +162,7 @@ Bins binsOf(const Structure& structure)
     Bins out{};
     for (std::size_t i = 0; i < structureCount; ++i) {
         const float scaled = std::clamp(structure[i], 0.0F, 1.0F) * (treeBins - 1);
-        out[i] = static_cast<std::uint8_t>(scaled + 0.5F);
+        out[i] = static_cast<std::uint8_t>(std::lround(scaled));
     }
     return out;
 }
