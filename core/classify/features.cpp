@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace headgate::classify {
 
@@ -50,10 +51,33 @@ void eachNgram(std::span<const Word> words, const Emit& emit)
     }
 }
 
-/// Equal slots become one feature of 1 + log(times), all together scaled to `wordsNorm`.
-void foldCounts(std::vector<std::uint32_t>& slots, std::vector<Feature>& out)
+/// Two passes of nine bits: comparing would take most of the time of a long prompt.
+void sortSlots(std::vector<std::uint32_t>& slots, std::vector<std::uint32_t>& spare)
 {
-    std::sort(slots.begin(), slots.end());
+    constexpr std::size_t half = tableBits / 2;
+    static_assert(half * 2 == tableBits);
+    constexpr std::uint32_t mask = (1U << half) - 1;
+    spare.resize(slots.size());
+    for (std::size_t shift = 0; shift < tableBits; shift += half) {
+        std::array<std::uint32_t, std::size_t{1} << half> next{};
+        for (const std::uint32_t slot : slots) {
+            ++next[(slot >> shift) & mask];
+        }
+        std::uint32_t sum = 0;
+        for (std::uint32_t& begin : next) {
+            begin = std::exchange(sum, sum + begin);
+        }
+        for (const std::uint32_t slot : slots) {
+            spare[next[(slot >> shift) & mask]++] = slot;
+        }
+        slots.swap(spare);
+    }
+}
+
+/// Sorted slots: equal ones become one feature of 1 + log(times), all together scaled to
+/// `wordsNorm`.
+void foldCounts(const std::vector<std::uint32_t>& slots, std::vector<Feature>& out)
+{
     double squares = 0;
     for (std::size_t i = 0; i < slots.size();) {
         std::size_t end = i + 1;
@@ -129,11 +153,14 @@ std::size_t readWords(const ReadText& text, std::vector<Word>& words)
     return std::min(inHead, words.size());
 }
 
-/// Two features of one slot become one, so that a head is asked once for it.
-void mergeSlots(std::vector<Feature>& table)
+/// Two features of one slot become one, so that a head is asked once for it. The first `sorted` are
+/// in order.
+void mergeSlots(std::vector<Feature>& table, std::size_t sorted)
 {
-    std::sort(table.begin(), table.end(),
-        [](const Feature& a, const Feature& b) { return a.slot < b.slot; });
+    const auto bySlot = [](const Feature& a, const Feature& b) { return a.slot < b.slot; };
+    const auto middle = table.begin() + static_cast<std::ptrdiff_t>(sorted);
+    std::stable_sort(middle, table.end(), bySlot);
+    std::inplace_merge(table.begin(), middle, table.end(), bySlot);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < table.size(); ++i) {
         if (kept > 0 && table[kept - 1].slot == table[i].slot) {
@@ -154,7 +181,9 @@ void FeatureReader::read(std::string_view text, const PromptTags& tags, PromptFe
     m_slots.clear();
     eachNgram(m_words, [&](std::uint32_t slot, Field, std::size_t) { m_slots.push_back(slot); });
     out.table.clear();
+    sortSlots(m_slots, m_spare);
     foldCounts(m_slots, out.table);
+    const std::size_t sorted = out.table.size();
     out.structure = measureStructure(ends, m_words);
     eachShapeBin(out.structure, [&](std::uint32_t slot, float value, std::size_t) {
         out.table.push_back({slot, value});
@@ -162,7 +191,7 @@ void FeatureReader::read(std::string_view text, const PromptTags& tags, PromptFe
     eachTag(tags, [&](std::uint32_t slot, const NamedTag&) {
         out.table.push_back({slot, tagWeight});
     });
-    mergeSlots(out.table);
+    mergeSlots(out.table, sorted);
 }
 
 std::vector<std::pair<std::uint32_t, std::string>> nameFeatures(

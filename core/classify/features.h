@@ -47,6 +47,7 @@ public:
 private:
     std::vector<Word> m_words;
     std::vector<std::uint32_t> m_slots;
+    std::vector<std::uint32_t> m_spare;
 };
 
 /// Names of the slots that this prompt fills, for explanations: `"prove that"`, `length …`. A slot

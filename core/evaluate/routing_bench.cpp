@@ -3,6 +3,7 @@
 #include "core/evaluate/routing_bench.h"
 
 #include "core/base/rng.h"
+#include "core/classify/blend.h"
 #include "core/classify/dial.h"
 #include "core/classify/publish.h"
 #include "core/routing/facts.h"
@@ -78,16 +79,99 @@ Result<Classifier> trained(const std::vector<classify::Example>& examples, const
     if (model) {
         classify::TrainOptions options;
         options.seed = benchSeed;
+        options.forestShare = 0.4F; // choosing it brought nothing here and takes four times as long
         model->learn(examples, options);
     }
     return model;
 }
+
+Rows without(const Rows& rows, std::size_t fold, std::size_t of)
+{
+    Rows out;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (i % of != fold) {
+            out.push_back(rows[i]);
+        }
+    }
+    return out;
+}
+
+/// The classifier with its prior, as it would decide: what each is worth was found on folds of the
+/// rows it learned from.
+class Router {
+public:
+    [[nodiscard]] static Result<Router> learn(const Rows& rows, const PairTask& task)
+    {
+        constexpr std::size_t parts = 3;
+        std::vector<Scored> gains(rows.size());
+        std::vector<Scored> priors(rows.size());
+        std::vector<double> lengths;
+        std::vector<double> heuristics;
+        std::vector<double> difficulties(rows.size());
+        for (const PreparedRow* row : rows) {
+            lengths.push_back(row->length);
+            heuristics.push_back(row->heuristic);
+        }
+        for (std::size_t part = 0; part < parts; ++part) {
+            const Result<Classifier> model
+                = trained(examplesOf(without(rows, part, parts), task), task);
+            if (!model) {
+                return model.error();
+            }
+            for (std::size_t i = part; i < rows.size(); i += parts) {
+                gains[i] = {model->gain(rows[i]->features, 0, 1), outcome(*rows[i], task.cheap),
+                    outcome(*rows[i], task.strong)};
+                difficulties[i] = model->difficulty(rows[i]->features, 0);
+            }
+        }
+        Result<Classifier> model = trained(examplesOf(rows, task), task);
+        if (!model) {
+            return model.error();
+        }
+        Router out(std::move(*model));
+        out.m_length = classify::ScoreRank(lengths);
+        out.m_heuristic = classify::ScoreRank(heuristics);
+        out.m_difficulty = classify::ScoreRank(difficulties);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            priors[i] = gains[i];
+            priors[i].score = out.prior(*rows[i], difficulties[i]);
+        }
+        const Result<classify::Blend> blend = classify::Blend::choose(gains, priors);
+        if (!blend) {
+            return blend.error();
+        }
+        out.m_blend = *blend;
+        return out;
+    }
+    [[nodiscard]] double score(const PreparedRow& row) const
+    {
+        return m_blend.score(
+            m_model.gain(row.features, 0, 1), prior(row, m_model.difficulty(row.features, 0)));
+    }
+    [[nodiscard]] const Classifier& model() const { return m_model; }
+    [[nodiscard]] double share() const { return m_blend.share(); }
+
+private:
+    explicit Router(Classifier model) : m_model(std::move(model)) { }
+    [[nodiscard]] double prior(const PreparedRow& row, double difficulty) const
+    {
+        return (m_length.of(row.length) + m_heuristic.of(row.heuristic)
+                   + m_difficulty.of(difficulty))
+            / 3;
+    }
+    Classifier m_model;
+    classify::Blend m_blend;
+    classify::ScoreRank m_length;
+    classify::ScoreRank m_heuristic;
+    classify::ScoreRank m_difficulty;
+};
 
 /// What each router says of the rows of one test part.
 struct PartScores {
     std::vector<double> length;
     std::vector<double> heuristic;
     std::vector<double> gain;
+    std::vector<double> classifier;
     std::vector<double> difficulty;
     std::vector<double> hybrid;
     std::vector<double> prior;
@@ -97,21 +181,24 @@ struct PartScores {
 constexpr double heuristicSureBelow = 60;
 constexpr double heuristicSureFrom = 850;
 
-PartScores scoresOf(const Classifier& model, const Rows& rows)
+/// Without a router the gain decides alone.
+PartScores scoresOf(const Classifier& model, const Router* router, const Rows& rows)
 {
     PartScores out;
     for (const PreparedRow* row : rows) {
         out.length.push_back(row->length);
         out.heuristic.push_back(row->heuristic);
         out.gain.push_back(model.gain(row->features, 0, 1));
+        out.classifier.push_back(router != nullptr ? router->score(*row) : out.gain.back());
         out.difficulty.push_back(model.difficulty(row->features, 0));
         out.hybrid.push_back(row->heuristic < heuristicSureBelow ? -2 + row->heuristic / 1000
                 : row->heuristic >= heuristicSureFrom            ? 2 + row->heuristic / 1000
-                                                                 : out.gain.back());
+                                                                 : out.classifier.back());
     }
     out.length = ranked(out.length);
     out.heuristic = ranked(out.heuristic);
     out.gain = ranked(out.gain);
+    out.classifier = ranked(out.classifier);
     out.difficulty = ranked(out.difficulty);
     out.hybrid = ranked(out.hybrid);
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -121,6 +208,7 @@ PartScores scoresOf(const Classifier& model, const Rows& rows)
 }
 
 struct Collected {
+    PairTask task;
     Rows rows;
     PartScores scores;
     std::vector<classify::Forecast> cheapForecasts;
@@ -132,12 +220,14 @@ void append(std::vector<double>& to, const std::vector<double>& from)
     to.insert(to.end(), from.begin(), from.end());
 }
 
-void collect(const Classifier& model, const Rows& rows, const PairTask& task, Collected& out)
+void collect(const Classifier& model, const Router* router, const Rows& rows, Collected& out)
 {
-    const PartScores part = scoresOf(model, rows);
+    const PairTask& task = out.task;
+    const PartScores part = scoresOf(model, router, rows);
     append(out.scores.length, part.length);
     append(out.scores.heuristic, part.heuristic);
     append(out.scores.gain, part.gain);
+    append(out.scores.classifier, part.classifier);
     append(out.scores.difficulty, part.difficulty);
     append(out.scores.hybrid, part.hybrid);
     append(out.scores.prior, part.prior);
@@ -173,8 +263,9 @@ RouterFigures figuresOf(const std::string& router, const std::vector<Scored>& ro
     return out;
 }
 
-PairResult resultOf(const Collected& all, const PairTask& task)
+PairResult resultOf(const Collected& all)
 {
+    const PairTask& task = all.task;
     PairResult out;
     out.task = task;
     out.trained = all.trained;
@@ -184,10 +275,11 @@ PairResult resultOf(const Collected& all, const PairTask& task)
     for (const PreparedRow* row : all.rows) {
         best.push_back(outcome(*row, task.strong) - outcome(*row, task.cheap));
     }
-    const std::array<std::pair<const char*, const std::vector<double>*>, 8> routers{
+    const std::array<std::pair<const char*, const std::vector<double>*>, 9> routers{
         {{"random", &same}, {"length", &all.scores.length}, {"heuristic", &all.scores.heuristic},
             {"difficulty", &all.scores.difficulty}, {"prior", &all.scores.prior},
-            {"classifier", &all.scores.gain}, {"hybrid", &all.scores.hybrid}, {"oracle", &best}}};
+            {"gain", &all.scores.gain}, {"classifier", &all.scores.classifier},
+            {"hybrid", &all.scores.hybrid}, {"oracle", &best}}};
     for (const auto& [name, scores] : routers) {
         out.routers.push_back(figuresOf(name, scored(all.rows, *scores, task)));
     }
@@ -196,7 +288,7 @@ PairResult resultOf(const Collected& all, const PairTask& task)
     out.strongQuality = curve.strongQuality();
     out.calibration = classify::calibrationOf(all.cheapForecasts);
     for (std::size_t i = 0; i < all.rows.size(); ++i) {
-        out.scores.push_back({all.rows[i]->row->id, all.scores.gain[i]});
+        out.scores.push_back({all.rows[i]->row->id, all.scores.classifier[i]});
     }
     return out;
 }
@@ -208,8 +300,8 @@ Result<classify::Verdict> verdictOn(const Rows& rows, const PairTask& task)
     const std::size_t begin = classify::holdOutBegin(rows.size());
     const Rows before(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(begin));
     const Rows after(rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.end());
+    const Result<Router> fresh = Router::learn(before, task);
     std::vector<classify::Example> examples = examplesOf(before, task);
-    const Result<Classifier> fresh = trained(examples, task);
     Rng rng(benchSeed);
     for (std::size_t i = examples.size(); i > 1; --i) {
         std::swap(examples[i - 1].outcomes, examples[rng.below(i)].outcomes);
@@ -219,26 +311,26 @@ Result<classify::Verdict> verdictOn(const Rows& rows, const PairTask& task)
         return fresh ? shuffled.error() : fresh.error();
     }
     classify::Candidates candidates;
-    const PartScores told = scoresOf(*fresh, after);
-    candidates.fresh = scored(after, told.gain, task);
+    const PartScores told = scoresOf(fresh->model(), &*fresh, after);
+    candidates.fresh = scored(after, told.classifier, task);
     candidates.length = scored(after, told.length, task);
-    candidates.shuffled = scored(after, scoresOf(*shuffled, after).gain, task);
+    candidates.shuffled = scored(after, scoresOf(*shuffled, nullptr, after).gain, task);
     return classify::judge(candidates, benchSeed);
 }
 
 /// Learns on `learn` (as many as the task allows) and adds what it says of `test`.
-Result<classify::Verdict> runPart(
-    Rows learn, const Rows& test, const PairTask& task, Collected& out)
+Result<classify::Verdict> runPart(Rows learn, const Rows& test, Collected& out)
 {
+    const PairTask& task = out.task;
     orderByStem(learn, benchSeed);
     if (task.labels > 0) {
         learn.resize(std::min(learn.size(), task.labels));
     }
-    const Result<Classifier> model = trained(examplesOf(learn, task), task);
-    if (!model) {
-        return model.error();
+    const Result<Router> router = Router::learn(learn, task);
+    if (!router) {
+        return router.error();
     }
-    collect(*model, test, task, out);
+    collect(router->model(), &*router, test, out);
     out.trained += learn.size();
     return verdictOn(learn, task);
 }
@@ -307,6 +399,7 @@ Result<PairResult> benchPair(const std::vector<PreparedRow>& train,
         return noOutcomes(task);
     }
     Collected all;
+    all.task = task;
     bool published = true;
     std::string why;
     const std::size_t parts = test.empty() ? folds : 1;
@@ -320,7 +413,7 @@ Result<PairResult> benchPair(const std::vector<PreparedRow>& train,
         if (learn.empty() || told.empty()) {
             return noOutcomes(task);
         }
-        const Result<classify::Verdict> verdict = runPart(std::move(learn), told, task, all);
+        const Result<classify::Verdict> verdict = runPart(std::move(learn), told, all);
         if (!verdict) {
             return verdict.error();
         }
@@ -328,7 +421,7 @@ Result<PairResult> benchPair(const std::vector<PreparedRow>& train,
         why = verdict->why;
     }
     all.trained /= parts;
-    PairResult out = resultOf(all, task);
+    PairResult out = resultOf(all);
     out.published = published;
     out.verdict = why;
     return out;
@@ -358,13 +451,14 @@ Result<PairResult> benchUnseenSource(const std::vector<PreparedRow>& rows, const
         return noOutcomes(task);
     }
     Collected all;
+    all.task = task;
     const Result<Classifier> model = trained(examplesOf(learn, task), task);
     if (!model) {
         return model.error();
     }
-    collect(*model, asked, task, all);
+    collect(*model, nullptr, asked, all);
     all.trained = learn.size();
-    return resultOf(all, task);
+    return resultOf(all);
 }
 
 Result<std::vector<DialMeasure>> benchDial(
@@ -382,11 +476,12 @@ Result<std::vector<DialMeasure>> benchDial(
     if (rest.size() < 2 * calibrationPrompts) {
         return noOutcomes(task);
     }
-    const Result<Classifier> model = trained(examplesOf(learn, task), task);
-    if (!model) {
-        return model.error();
+    const Result<Router> router = Router::learn(learn, task);
+    if (!router) {
+        return router.error();
     }
-    std::vector<Scored> pool = scored(rest, scoresOf(*model, rest).gain, task);
+    std::vector<Scored> pool
+        = scored(rest, scoresOf(router->model(), &*router, rest).classifier, task);
     std::vector<DialMeasure> out;
     for (const auto& [rule, name] : {std::pair(classify::DialRule::UpperConfidence, "upper bound"),
              std::pair(classify::DialRule::ConformalRisk, "conformal")}) {

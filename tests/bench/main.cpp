@@ -10,6 +10,9 @@
 #ifdef HEADGATE_BENCH_LEDGER
 #include "tests/bench/ledger_bench.h"
 #endif
+#ifdef HEADGATE_BENCH_CLASSIFY
+#include "tests/bench/classify_bench.h"
+#endif
 
 #include <QCoreApplication>
 #include <QStringList>
@@ -38,6 +41,12 @@ int main(int argc, char** argv)
         return headgate::bench::runLedgerBench(json);
     }
 #endif
-    std::fprintf(stderr, "usage: headgate-bench pipeline|streams|tokens|ledger [--json]\n");
+#ifdef HEADGATE_BENCH_CLASSIFY
+    if (what == QLatin1String("classify")) {
+        return headgate::bench::runClassifyBench(json);
+    }
+#endif
+    std::fprintf(
+        stderr, "usage: headgate-bench pipeline|streams|tokens|ledger|classify [--json]\n");
     return 2;
 }

@@ -3,6 +3,7 @@
 
 #include <QTest>
 
+#include "core/classify/blend.h"
 #include "core/classify/curve.h"
 #include "core/classify/dial.h"
 #include "core/classify/publish.h"
@@ -261,6 +262,48 @@ private Q_SLOTS:
         QTEST(verdict.publish, "publish");
         QVERIFY(!verdict.why.empty());
         QCOMPARE(judge(candidates, 1).overLength.low, verdict.overLength.low);
+    }
+
+    void ranksOfScores()
+    {
+        QCOMPARE(ScoreRank().of(3), 1.0);
+        std::vector<double> seen;
+        for (int i = 0; i <= 640; ++i) {
+            seen.push_back(i);
+        }
+        const ScoreRank rank(seen);
+        QCOMPARE(rank.of(-1), 0.0);
+        QCOMPARE(rank.of(1e9), 1.0);
+        QVERIFY(near(rank.of(160), 0.25));
+        QVERIFY(near(rank.of(325), 325.0 / 640));
+        // A score that all have is neither high nor low.
+        QCOMPARE(ScoreRank(std::vector<double>(100, 5.0)).of(5), 0.5);
+    }
+
+    void blendsByWhatIsWorthMore_data()
+    {
+        QTest::addColumn<double>("learnedNoise");
+        QTest::addColumn<double>("priorNoise");
+        QTest::addColumn<double>("least");
+        QTest::addColumn<double>("most");
+        QTest::newRow("the prior says nothing") << 0.0 << 1.0 << 0.7 << 1.0;
+        QTest::newRow("nothing was learned") << 1.0 << 0.0 << 0.0 << 0.3;
+        QTest::newRow("both say something") << 0.7 << 0.7 << 0.2 << 0.8;
+    }
+    void blendsByWhatIsWorthMore()
+    {
+        QFETCH(double, learnedNoise);
+        QFETCH(double, priorNoise);
+        QFETCH(double, least);
+        QFETCH(double, most);
+        Rng rng(29);
+        const std::vector<Scored> truth = draw(rng, 3000);
+        const Result<Blend> blend = Blend::choose(
+            withScores(truth, rng, learnedNoise), withScores(truth, rng, priorNoise));
+        QVERIFY2(blend->share() >= least && blend->share() <= most,
+            qPrintable(QString::number(blend->share())));
+        QVERIFY(!Blend::choose(truth, {}).has_value());
+        QVERIFY(!Blend::choose({}, {}).has_value());
     }
 
     void publishingNeedsTheSamePrompts()
