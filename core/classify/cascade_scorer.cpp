@@ -143,6 +143,7 @@ CascadeScorer::Weights CascadeScorer::weigh(const std::vector<Inputs>& rows,
     std::span<const JudgedAttempt> attempts, const std::vector<std::size_t>& which)
 {
     std::vector<Inputs> used;
+    used.reserve(which.size());
     for (const std::size_t row : which) {
         used.push_back(rows[row]);
     }

@@ -92,6 +92,7 @@ CascadeRow rowOf(const Item& item, Way way, double score)
 std::vector<classify::Example> examplesOf(const std::vector<const Item*>& items)
 {
     std::vector<classify::Example> out;
+    out.reserve(items.size());
     for (const Item* item : items) {
         out.push_back({&item->row->features, {{0, item->cheap}, {1, item->strong}}});
     }
@@ -107,6 +108,7 @@ std::vector<double> gains(
     options.forestShare = 0.4F; // as the scorer, so that only the answer makes the difference
     model.learn(examplesOf(known), options);
     std::vector<double> out;
+    out.reserve(asked.size());
     for (const Item* item : asked) {
         out.push_back(model.gain(item->row->features, 0, 1));
     }
