@@ -352,8 +352,8 @@ Result<void> checkProvider(const Config& config, const catalog::Provider& provid
             "Use max_tokens or max_completion_tokens.");
     }
     if (provider.discountPermille < 0 || provider.discountPermille > 1'000) {
-        return invalid("The discount of provider \"" + provider.name + "\" is not one.",
-            "Use 0 % to 100 %.");
+        return invalid(
+            "The discount of provider \"" + provider.name + "\" is not one.", "Use 0 % to 100 %.");
     }
     if (provider.concurrencyMax < 0 || provider.connectTimeoutMs < 0
         || provider.firstByteTimeoutMs < 0 || provider.idleTimeoutMs < 0) {

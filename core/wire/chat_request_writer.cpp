@@ -706,6 +706,9 @@ Result<std::string> RequestWriter::write()
         turn(one);
     }
     flushMedia();
+    if (m_messages.empty()) {
+        refuse("There is no message with content.", "Send at least one message.");
+    }
     m_root["messages"] = std::move(m_messages);
     const std::optional<std::int64_t> ceiling
         = m_options.outputCeiling ? m_options.outputCeiling : m_from.maxOutput;

@@ -211,8 +211,8 @@ const std::map<QString, std::set<QString>>& arrows()
         map[QStringLiteral("service")] = names("catalog tokens ledger wire routing activity proxy");
         map[QStringLiteral("ui")]
             = names("catalog tokens ledger wire routing activity proxy service");
-        map[QStringLiteral("app")]
-            = names("catalog tokens ledger wire routing activity proxy service ui classify evaluate");
+        map[QStringLiteral("app")] = names(
+            "catalog tokens ledger wire routing activity proxy service ui classify evaluate");
         return map;
     }();
     return all;

@@ -104,6 +104,9 @@ void translateRequest(std::string_view body, const wire::RequestPath& path)
         there.stream = options.stream;
         there.generate = false;
         const auto again = codec.readRequest(*written, there);
+        if (!again) {
+            std::fprintf(stderr, "%s\n%s\n", written->c_str(), again.error().message.c_str());
+        }
         must(static_cast<bool>(again), "a written request reads");
         const auto view = codec.readView(*written, there);
         must(static_cast<bool>(view), "and so does its view");
