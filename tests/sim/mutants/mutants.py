@@ -123,9 +123,9 @@ MUTANTS = [
            "    ask.amount = Money::fromNano(m_plan.bound.nano() / 2);"),
     Mutant("disconnect-refunds-all", "disconnect refunds the whole hold",
            "core/proxy/exchange_call.cpp",
-           "    co_await settle(std::move(charged));\n    rememberResponse(facts);",
+           "    co_await settle(std::move(charged));\n    // A translated",
            "    if (m_left) {\n        charged = chargeNothing();\n    }\n"
-           "    co_await settle(std::move(charged));\n    rememberResponse(facts);"),
+           "    co_await settle(std::move(charged));\n    // A translated"),
     Mutant("failed-call-is-free", "unknown outcome released", "core/proxy/exchange_call.cpp",
            "    auto charge = chargeInFull();\n    co_await settle(std::move(charge));\n"
            "    Refusal refusal;",
@@ -139,8 +139,8 @@ MUTANTS = [
            "    const Result<void> dispatched;"),
     Mutant("missing-usage-is-free", "stream without usage counted as $0",
            "core/proxy/settlement.cpp",
-           "    if (!facts.usage) {\n        return std::nullopt;",
-           "    if (!facts.usage) {\n        return chargeNothing();"),
+           "    if (!hasUsage(facts)) {\n        return std::nullopt;",
+           "    if (!hasUsage(facts)) {\n        return chargeNothing();"),
     Mutant("cut-charged-for-delivered-only", "a stalled stream charged for what was seen",
            "core/proxy/exchange_call.cpp",
            "const bool providerMayGoOn = m_timedOut || m_drainExpired || m_shutdown;",
