@@ -5,6 +5,8 @@
 #include "core/base/base64.h"
 #include "core/wire/data_url.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -265,6 +267,9 @@ private:
             std::optional<std::string> content = fromBase64(copy.data);
             if (!content) {
                 return cannot("A file's data is not valid base64.", "Send it again.");
+            }
+            if (!simdjson::validate_utf8(*content)) {
+                return cannot("A text file is not encoded in UTF-8.", "Send it in UTF-8.");
             }
             copy.text = std::move(*content);
             copy.data.clear();

@@ -579,7 +579,9 @@ private:
                 temperature = 1.0;
             }
             put("temperature", temperature);
-            put("top_k", m_from.topK);
+            if (m_from.topK && *m_from.topK > 0) { // elsewhere zero and less stand for no limit
+                put("top_k", m_from.topK);
+            }
             if (temperature && m_from.topP && !m_traits.bothSampling) {
                 lose("top_p beside temperature: this model takes one of them");
             } else {

@@ -82,6 +82,9 @@ std::string meaningOf(const wire::RequestView& view)
 
 void translateRequest(std::string_view body, const wire::RequestPath& path)
 {
+    if (!wire::codecOf(own).readView(body, path)) {
+        return; // as in the proxy: what has no view is refused before it is translated
+    }
     const auto conversation = wire::codecOf(own).readRequest(body, path);
     if (!conversation) {
         must(!conversation.error().message.empty(), "an error has a message");
