@@ -285,6 +285,9 @@ void readSampling(Conversation& out, dom::Fields& config)
 }
 
 /// Takes a count that money depends on: what cannot be read as one is refused, not passed on.
+/// As many as Chat's "n" may be; Google itself makes fewer.
+constexpr std::int64_t candidatesMax = 128;
+
 Result<std::optional<std::int64_t>> takeCount(dom::Fields& config, const std::string& name)
 {
     const json::value* value = config.take(name);
@@ -309,6 +312,11 @@ Result<json::object> readGenerationConfig(Conversation& out, const json::object&
     }
     out.maxOutput = *ceiling;
     out.n = count->value_or(1);
+    if (out.n > candidatesMax) {
+        return wrong(
+            "generationConfig.candidateCount is more than " + std::to_string(candidatesMax) + ".",
+            "Ask for fewer answers at once.");
+    }
     readSampling(out, config);
     readFormat(out, config);
     readModalities(out, config);

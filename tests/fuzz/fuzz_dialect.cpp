@@ -105,7 +105,7 @@ void translateRequest(std::string_view body, const wire::RequestPath& path)
         wire::RequestPath there = path;
         there.model = dialect == Dialect::Gemini ? "m" : "";
         there.stream = options.stream;
-        there.generate = false;
+        there.generate = path.generate && dialect == Dialect::Ollama;
         const auto again = codec.readRequest(*written, there);
         if (!again) {
             std::fprintf(stderr, "%s\n%s\n", written->c_str(), again.error().message.c_str());
