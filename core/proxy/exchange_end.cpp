@@ -20,6 +20,14 @@ std::string headerText(std::string_view text)
     return printable(text, 300);
 }
 
+/// Null when every candidate lost.
+const routing::Candidate* chosenOf(const routing::Plan& plan)
+{
+    const auto chosen = std::find_if(plan.candidates.begin(), plan.candidates.end(),
+        [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
+    return chosen == plan.candidates.end() ? nullptr : &*chosen;
+}
+
 bool isBudget(RefusalKind kind)
 {
     return kind == RefusalKind::BudgetExceeded || kind == RefusalKind::BudgetInFlight;
@@ -52,9 +60,8 @@ CallTerms Exchange::terms() const
 /// The input of the chosen model as it was counted, without any margin.
 std::int64_t Exchange::chosenInput() const
 {
-    const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
-        [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
-    return chosen == m_plan.candidates.end() ? 0 : chosen->inputEstimate;
+    const auto* chosen = chosenOf(m_plan);
+    return chosen == nullptr ? 0 : chosen->inputEstimate;
 }
 
 Charge Exchange::chargeForWhole(const wire::AnswerFacts& facts) const
@@ -231,10 +238,9 @@ Money Exchange::baseline() const
         || m_decision.status == Status::Failed) {
         return {};
     }
-    const auto chosen = std::find_if(m_plan.candidates.begin(), m_plan.candidates.end(),
-        [](const routing::Candidate& candidate) { return candidate.lost == routing::Lost::None; });
+    const auto* chosen = chosenOf(m_plan);
     const Money answer = m_decision.attempts.empty() ? Money() : m_decision.attempts.back().charged;
-    if (answer.isZero() || chosen == m_plan.candidates.end() || chosen->expected.nano() <= 0) {
+    if (answer.isZero() || chosen == nullptr || chosen->expected.nano() <= 0) {
         return m_plan.baseline;
     }
     const auto scaled = mulDivUp(m_plan.baseline.nano(), answer.nano(), chosen->expected.nano());
