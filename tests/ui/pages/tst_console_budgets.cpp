@@ -5,6 +5,7 @@
 // burn-down, the stories and the audit beside them.
 
 #include "tests/ui/pages/console_bench.h"
+#include "tests/ui/pages/find_widgets.h"
 #include "tests/ui/pages/tree_text.h"
 #include "ui/charts/burn_down_chart.h"
 #include "ui/dialogs/pool_dialog.h"
@@ -26,36 +27,14 @@
 
 using namespace headgate;
 using namespace headgate::ui;
+using headgate::test::child;
 using headgate::test::ConsoleBench;
+using headgate::test::openDialog;
+using headgate::test::typeInto;
 
 namespace {
 
 constexpr int patienceMs = 20'000;
-
-template <typename T>
-T* child(QWidget* parent, const char* name)
-{
-    return parent->findChild<T*>(QString::fromLatin1(name));
-}
-
-QDialog* openDialog(const char* name)
-{
-    for (auto* widget : QApplication::topLevelWidgets()) {
-        auto* dialog = qobject_cast<QDialog*>(widget);
-        if (dialog != nullptr && dialog->isVisible()
-            && dialog->objectName() == QLatin1String(name)) {
-            return dialog;
-        }
-    }
-    return nullptr;
-}
-
-void typeInto(QLineEdit* edit, const char* text)
-{
-    edit->setFocus();
-    edit->selectAll();
-    QTest::keyClicks(edit, QString::fromUtf8(text));
-}
 
 std::optional<ledger::Pool> poolNamed(ConsoleBench& bench, const std::string& name)
 {

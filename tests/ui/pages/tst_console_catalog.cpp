@@ -5,6 +5,7 @@
 // states of providers, keys, settings, fallbacks, estimates; by keys, in both themes.
 
 #include "tests/ui/pages/console_bench.h"
+#include "tests/ui/pages/find_widgets.h"
 #include "tests/ui/pages/unruly_server.h"
 #include "ui/charts/bar_list.h"
 #include "ui/dialogs/model_dialog.h"
@@ -35,30 +36,14 @@
 
 using namespace headgate;
 using namespace headgate::ui;
+using headgate::test::child;
 using headgate::test::ConsoleBench;
+using headgate::test::openDialog;
 using headgate::test::UnrulyServer;
 
 namespace {
 
 constexpr int patienceMs = 20'000;
-
-template <typename T>
-T* child(QWidget* parent, const char* name)
-{
-    return parent->findChild<T*>(QString::fromLatin1(name));
-}
-
-QDialog* openDialog(const char* name)
-{
-    for (auto* widget : QApplication::topLevelWidgets()) {
-        auto* dialog = qobject_cast<QDialog*>(widget);
-        if (dialog != nullptr && dialog->isVisible()
-            && dialog->objectName() == QLatin1String(name)) {
-            return dialog;
-        }
-    }
-    return nullptr;
-}
 
 catalog::Model priced(const char* name)
 {
