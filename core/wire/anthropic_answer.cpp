@@ -104,10 +104,8 @@ json::value answerBlock(const Part& part, std::size_t index)
     switch (part.kind) {
     case Part::Kind::Image:
     case Part::Kind::File:
-        // An answer of this protocol has no place for it; the client is told what it misses.
         copy = {};
-        copy.text = "[" + (part.mime.empty() ? std::string("file") : part.mime)
-            + ": this protocol cannot carry it]";
+        copy.text = missingNote(part);
         break;
     case Part::Kind::ToolCall:
         copy.id = part.id.empty() ? "call_" + std::to_string(index) : part.id;

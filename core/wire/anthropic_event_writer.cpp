@@ -202,18 +202,14 @@ private:
 
     void writeWhole(Block& block, std::string& out)
     {
-        Part part = block.part;
+        const Part& part = block.part;
         if (part.kind == Part::Kind::ToolResult) {
             return;
         }
         if (part.kind == Part::Kind::Image || part.kind == Part::Kind::File) {
-            part = {};
-            part.text = "[" + (block.part.mime.empty() ? std::string("file") : block.part.mime)
-                + ": this protocol cannot carry it]";
-            part.kind = Part::Kind::Text;
             json::object begin{{"type", "text"}, {"text", ""}};
             openBlock(std::move(begin), out);
-            deltaOf("text_delta", "text", part.text, out);
+            deltaOf("text_delta", "text", missingNote(part), out);
             stopBlock(out);
             return;
         }

@@ -346,6 +346,12 @@ json::value inputOf(const std::string& arguments)
     return wrapped;
 }
 
+std::string missingNote(const Part& part)
+{
+    return "[" + (part.mime.empty() ? std::string("file") : part.mime)
+        + ": this protocol cannot carry it]";
+}
+
 json::value writeBlock(const Part& part)
 {
     const json::value* native = part.native.of(Dialect::Anthropic);

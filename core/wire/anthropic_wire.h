@@ -24,6 +24,9 @@ namespace headgate::wire::anthropic {
     const boost::json::value& content, const std::string& where);
 /// The block of a part read from this dialect or made for it; null when it has none here.
 [[nodiscard]] boost::json::value writeBlock(const Part& part);
+/// What stands in an answer, which has no place for an image or a file: the client is told what it
+/// misses.
+[[nodiscard]] std::string missingNote(const Part& part);
 /// A string for one plain text, else an array of blocks.
 [[nodiscard]] boost::json::value writeContent(const std::vector<Part>& parts);
 /// The arguments of a call as an object, whatever the model wrote.

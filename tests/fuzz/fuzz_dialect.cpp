@@ -3,6 +3,7 @@
 // One JSON dialect (HEADGATE_FUZZ_DIALECT): requests, answers and errors. What is written, in this
 // dialect or translated into another one, reads back; edits leave a request that still reads.
 
+#include "core/wire/anthropic_wire.h"
 #include "core/wire/codec.h"
 #include "core/wire/json_dom.h"
 #include "core/wire/stream_relay.h"
@@ -130,13 +131,18 @@ void translateRequest(std::string_view body, const wire::RequestPath& path)
     }
 }
 
-std::string textOf(const wire::Answer& answer)
+/// As it reads in `dialect`: Anthropic's answers say in words what they cannot carry.
+std::string textOf(const wire::Answer& answer, Dialect dialect)
 {
+    using Kind = wire::Part::Kind;
     std::string text;
     for (const auto& choice : answer.choices) {
         for (const auto& part : choice.parts) {
-            if (part.kind == wire::Part::Kind::Text) {
+            if (part.kind == Kind::Text) {
                 text += part.text;
+            } else if (dialect == Dialect::Anthropic
+                && (part.kind == Kind::Image || part.kind == Kind::File)) {
+                text += wire::anthropic::missingNote(part);
             }
         }
     }
@@ -170,7 +176,7 @@ void streamAnswer(const wire::Answer& answer, const wire::AnswerContext& context
         builder.add(each);
     }
     must(answer.choices.size() > 1 || !answer.error.empty()
-            || textOf(builder.answer()) == textOf(answer),
+            || textOf(builder.answer(), dialect) == textOf(answer, dialect),
         "a streamed answer has the same text");
 }
 
@@ -198,7 +204,8 @@ void translateAnswer(std::string_view body)
             std::fprintf(stderr, "%s\n%s\n", written.c_str(), again.error().message.c_str());
         }
         must(static_cast<bool>(again), "a written answer reads");
-        must(answer->choices.size() > 1 || textOf(*again) == textOf(*answer), "with its text");
+        must(answer->choices.size() > 1 || textOf(*again, dialect) == textOf(*answer, dialect),
+            "with its text");
         streamAnswer(*answer, context, dialect);
     }
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
@@ -196,7 +197,10 @@ std::vector<activity::Decision> TestHouse::waitRows(std::size_t count) const
     for (int i = 0; i < 4'000 && m_sink.rows().size() < count; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    return m_sink.rows();
+    // A row is written after its answer: that of the next request may come before it.
+    auto rows = m_sink.rows();
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    return rows;
 }
 
 RawReply TestHouse::chat(const std::string& body, const std::string& extraHeaders) const

@@ -76,6 +76,7 @@ public:
     void stop(int waitMs = 5'000);
     /// Waits until nothing is in flight; false after `timeoutMs`.
     [[nodiscard]] bool waitIdle(int timeoutMs = 20'000) const;
+    /// At least so many, in the order of their requests.
     [[nodiscard]] std::vector<activity::Decision> waitRows(std::size_t count) const;
 
     [[nodiscard]] RawReply chat(
