@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/proxy/identity.h"
+#include "core/proxy/provider_keys.h"
 
 #include <fmt/format.h>
 
@@ -120,7 +121,7 @@ Result<UpstreamKeys> Exchange::takeKeys(const catalog::Provider& provider)
     }
     const auto known = m_config.providerKeys.find(provider.name);
     const bool hasNone = known == m_config.providerKeys.end() || known->second.empty();
-    if (hasNone && (provider.hasKey || !provider.extraKeys.empty())) {
+    if (keysOutOfReach(m_config, provider)) {
         return Error(ErrorCode::Unavailable,
             fmt::format("The key of provider \"{}\" cannot be had: the OS keychain that keeps it "
                         "is locked or gone. An operator can unlock it or set the key again.",

@@ -9,6 +9,7 @@
 #include "core/proxy/prompt_tokens.h"
 #include "core/proxy/provider_error.h"
 #include "core/proxy/provider_headers.h"
+#include "core/proxy/provider_keys.h"
 #include "core/proxy/upstream_route.h"
 #include "core/wire/codec.h"
 #include "core/wire/count_tokens.h"
@@ -155,11 +156,11 @@ asio::awaitable<bool> TokenCount::readAll(std::string& body)
 
 bool TokenCount::takeKey(const catalog::Provider& provider)
 {
+    if (keysOutOfReach(*m_env.config, provider)) {
+        return false;
+    }
     const auto found = m_env.config->providerKeys.find(provider.name);
     const bool known = found != m_env.config->providerKeys.end() && !found->second.empty();
-    if (!known && provider.hasKey) {
-        return false; // its key is out of reach
-    }
     const std::vector<ProviderKey> none(1);
     const auto& keys = known ? found->second : none;
     const auto isNew
