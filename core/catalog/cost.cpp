@@ -4,6 +4,7 @@
 #include "core/catalog/effective_prices.h"
 
 #include "core/base/calendar.h"
+#include "core/base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -321,9 +322,7 @@ Result<Price> discounted(Price price, const PriceSheet& sheet)
 
 std::string servedTier(std::string_view word)
 {
-    std::string tier(word);
-    std::transform(tier.begin(), tier.end(), tier.begin(),
-        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    std::string tier = toLower(word);
     for (const std::string_view prefix : {"service_tier_", "on_demand_"}) {
         if (tier.starts_with(prefix)) {
             tier.erase(0, prefix.size());

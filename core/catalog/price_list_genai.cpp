@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/catalog/price_list_formats.h"
+
+#include "core/base/text.h"
 #include "core/catalog/price_names.h"
 
 #include <re2/re2.h>
@@ -37,14 +39,6 @@ constexpr std::array<GenaiKey, 12> genaiKeys{{
 }};
 constexpr std::array<std::string_view, 3> feeKeys{
     "requests_kcount", "web_searches_kcount", "storage_searches_kcount"};
-
-std::string lowerCase(std::string_view text)
-{
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
 
 /// RE2 has no look-ahead (it could not be linear then); the one form the list uses is "names that
 /// do not hold this". Other patterns RE2 refuses match nothing.
@@ -216,7 +210,7 @@ bool addEntry(ListedModel& listed, PriceReader& reader, const JsonText& entry)
 const JsonText* findGenaiModel(
     const JsonText& root, std::string_view provider, std::string_view name)
 {
-    const std::string asked = lowerCase(name);
+    const std::string asked = toLower(name);
     for (const auto& entry : root.members) {
         const JsonText* models = entry.second.find("models");
         if (canonicalProvider(entry.second.string("id")) != provider || models == nullptr) {

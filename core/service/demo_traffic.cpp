@@ -3,6 +3,7 @@
 #include "core/service/demo_traffic.h"
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/service/demo_prompts.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -78,13 +79,6 @@ struct Head {
     std::size_t length = 0;
 };
 
-std::string lower(std::string text)
-{
-    std::transform(text.begin(), text.end(), text.begin(),
-        [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-    return text;
-}
-
 Head parseHead(std::string_view text)
 {
     Head head;
@@ -94,7 +88,7 @@ Head parseHead(std::string_view text)
     std::size_t at = text.find("\r\n");
     while (at != std::string_view::npos && at + 2 < text.size()) {
         const auto end = text.find("\r\n", at + 2);
-        const std::string line = lower(std::string(text.substr(at + 2, end - at - 2)));
+        const std::string line = toLower(text.substr(at + 2, end - at - 2));
         const auto colon = line.find(':');
         if (colon != std::string::npos) {
             const auto start = line.find_first_not_of(' ', colon + 1);

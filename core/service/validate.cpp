@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: The Headgate authors
 #include "core/service/validate.h"
 
-#include "core/proxy/upstream_target.h"
-
 #include "core/base/limits.h"
+#include "core/base/text.h"
+#include "core/proxy/upstream_target.h"
 #include "core/service/price_json.h"
 
 #include <algorithm>
@@ -57,10 +57,7 @@ std::string hostOf(std::string_view authority)
         return end == std::string_view::npos ? std::string()
                                              : std::string(authority.substr(1, end - 1));
     }
-    std::string host(authority.substr(0, authority.find(':')));
-    std::transform(host.begin(), host.end(), host.begin(),
-        [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-    return host;
+    return toLower(authority.substr(0, authority.find(':')));
 }
 
 bool portIsFine(std::string_view authority)

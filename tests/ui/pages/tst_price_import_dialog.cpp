@@ -4,6 +4,7 @@
 // The import dialog on a real service: refused lists, the comparison, consent, apply and undo.
 
 #include "tests/ui/pages/console_bench.h"
+#include "tests/ui/pages/find_widgets.h"
 #include "ui/dialogs/price_import_dialog.h"
 
 #include <QCheckBox>
@@ -19,17 +20,12 @@
 
 using namespace headgate;
 using namespace headgate::ui;
+using headgate::test::child;
 using headgate::test::ConsoleBench;
 
 namespace {
 
 constexpr int patienceMs = 20'000;
-
-template <typename T>
-T* child(QWidget& parent, const char* name)
-{
-    return parent.findChild<T*>(QString::fromLatin1(name));
-}
 
 /// models.dev, one provider "local" with these costs of three models.
 std::string list(const char* input)
@@ -79,11 +75,11 @@ private Q_SLOTS:
         PriceImportDialog dialog(*bench.context);
         dialog.show();
         dialog.showList(list("-1"), "bad.json");
-        auto* problem = child<QLabel>(dialog, "problem");
+        auto* problem = child<QLabel>(&dialog, "problem");
         QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
         QVERIFY(problem->text().contains(QStringLiteral("refused")));
-        QVERIFY(!child<QPushButton>(dialog, "accept")->isEnabled());
-        QCOMPARE(child<QTableView>(dialog, "importTable")->model()->rowCount(), 0);
+        QVERIFY(!child<QPushButton>(&dialog, "accept")->isEnabled());
+        QCOMPARE(child<QTableView>(&dialog, "importTable")->model()->rowCount(), 0);
     }
 
     void realListsAreReadable_data()
@@ -123,19 +119,19 @@ private Q_SLOTS:
             window.resize(size);
             PriceImportDialog dialog(*bench.context, &window);
             dialog.show();
-            auto* source = child<QLineEdit>(dialog, "importSource");
+            auto* source = child<QLineEdit>(&dialog, "importSource");
             source->setText(path);
             QTest::keyClick(source, Qt::Key_Return);
-            auto* table = child<QTableView>(dialog, "importTable");
+            auto* table = child<QTableView>(&dialog, "importTable");
             QTRY_VERIFY_WITH_TIMEOUT(table->model()->rowCount() > 5, patienceMs);
-            QVERIFY(!child<QLabel>(dialog, "problem")->isVisible());
+            QVERIFY(!child<QLabel>(&dialog, "problem")->isVisible());
             QVERIFY(dialog.height() < size.height() && dialog.width() < size.width());
             QTest::qWait(100);
             test::grab(
                 dialog, QStringLiteral("priceImport-%1-%2-%3").arg(file, theme).arg(size.width()));
             QVERIFY(table->height() > size.height() / 4); // the room is the table's
             const int all = table->model()->rowCount();
-            auto* kind = child<QComboBox>(dialog, "importKind");
+            auto* kind = child<QComboBox>(&dialog, "importKind");
             int parts = 0;
             for (const int one : {1, 2, 4}) { // new, changed, not in the list
                 kind->setCurrentIndex(one);
@@ -143,7 +139,7 @@ private Q_SLOTS:
             }
             QCOMPARE(parts, all);
             kind->setCurrentIndex(0);
-            child<QLineEdit>(dialog, "importFilter")->setText(QStringLiteral("local/m-one"));
+            child<QLineEdit>(&dialog, "importFilter")->setText(QStringLiteral("local/m-one"));
             QCOMPARE(table->model()->rowCount(), 1);
             QCOMPARE(table->model()->index(0, 0).data().toString(), QStringLiteral("Not listed"));
         }
@@ -164,14 +160,14 @@ private Q_SLOTS:
         QVERIFY2(prepare(bench), qPrintable(bench.problem));
         PriceImportDialog dialog(*bench.context);
         dialog.show();
-        auto* note = child<QLabel>(dialog, "emptyNote");
-        auto* problem = child<QLabel>(dialog, "problem");
+        auto* note = child<QLabel>(&dialog, "emptyNote");
+        auto* problem = child<QLabel>(&dialog, "problem");
         const auto look = [&](const char* what) {
             QTest::qWait(80);
             test::grab(
                 dialog, QStringLiteral("priceImport-%1-%2").arg(QString::fromLatin1(what), theme));
             QVERIFY(note->isVisible());
-            QVERIFY(!child<QPushButton>(dialog, "accept")->isEnabled());
+            QVERIFY(!child<QPushButton>(&dialog, "accept")->isEnabled());
         };
         look("empty");
         dialog.showList(
@@ -184,14 +180,14 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
         QVERIFY(note->text().contains(QStringLiteral("refused whole")));
         look("hostile");
-        auto* source = child<QLineEdit>(dialog, "importSource");
-        for (auto* action : child<QToolButton>(dialog, "importWeb")->menu()->actions()) {
+        auto* source = child<QLineEdit>(&dialog, "importSource");
+        for (auto* action : child<QToolButton>(&dialog, "importWeb")->menu()->actions()) {
             action->trigger();
             QVERIFY(source->text().startsWith(QStringLiteral("https://")));
         }
         for (const auto* where : {"/no/such/list.json", "http://prices.example.com/list.json"}) {
             source->setText(QString::fromLatin1(where));
-            QTest::mouseClick(child<QPushButton>(dialog, "importCompare"), Qt::LeftButton);
+            QTest::mouseClick(child<QPushButton>(&dialog, "importCompare"), Qt::LeftButton);
             QTRY_VERIFY_WITH_TIMEOUT(problem->isVisible(), patienceMs);
             QVERIFY2(!problem->text().isEmpty(), where);
         }
@@ -206,8 +202,8 @@ private Q_SLOTS:
         PriceImportDialog dialog(*bench.context);
         dialog.show();
         dialog.showList(list("0.000002"), "units.json");
-        auto* consent = child<QCheckBox>(dialog, "importAcceptLarge");
-        auto* accept = child<QPushButton>(dialog, "accept");
+        auto* consent = child<QCheckBox>(&dialog, "importAcceptLarge");
+        auto* accept = child<QPushButton>(&dialog, "accept");
         QTRY_VERIFY_WITH_TIMEOUT(consent->isVisible(), patienceMs);
         QVERIFY(!accept->isEnabled());
         consent->setChecked(true);
@@ -230,7 +226,7 @@ private Q_SLOTS:
         PriceImportDialog dialog(*bench.context);
         dialog.show();
         dialog.showList(list("2.5"), "prices.json");
-        auto* table = child<QTableView>(dialog, "importTable");
+        auto* table = child<QTableView>(&dialog, "importTable");
         QTRY_VERIFY_WITH_TIMEOUT(table->model()->rowCount() >= 6, patienceMs);
         QCOMPARE(modelCount(bench), before); // nothing yet
         QTest::qWait(100);
@@ -241,7 +237,7 @@ private Q_SLOTS:
                 && label->width() + 1 < label->sizeHint().width();
             QVERIFY2(!cut, qPrintable(label->text()));
         }
-        auto* accept = child<QPushButton>(dialog, "accept");
+        auto* accept = child<QPushButton>(&dialog, "accept");
         QVERIFY(accept->isEnabled());
         QTest::mouseClick(accept, Qt::LeftButton);
         QTRY_COMPARE_WITH_TIMEOUT(modelCount(bench), before + 2, patienceMs);
