@@ -119,8 +119,6 @@ Result<UpstreamKeys> Exchange::takeKeys(const catalog::Provider& provider)
     if (const auto it = m_config.proxyAuth.find(provider.name); it != m_config.proxyAuth.end()) {
         keys.proxyAuth = it->second;
     }
-    const auto known = m_config.providerKeys.find(provider.name);
-    const bool hasNone = known == m_config.providerKeys.end() || known->second.empty();
     if (keysOutOfReach(m_config, provider)) {
         return Error(ErrorCode::Unavailable,
             fmt::format("The key of provider \"{}\" cannot be had: the OS keychain that keeps it "
@@ -128,9 +126,7 @@ Result<UpstreamKeys> Exchange::takeKeys(const catalog::Provider& provider)
                 provider.name));
     }
     if (m_env.health == nullptr) {
-        if (!hasNone) {
-            keys.key = known->second.front().secret;
-        }
+        keys.key = keysOf(m_config, provider.name).front().secret;
         return keys;
     }
     m_healthCall = {}; // a trial that was claimed before is free again
@@ -180,9 +176,8 @@ bool Exchange::mayFallBack(const wire::RefusalReply& failure, const std::string&
     }
     const bool keyMatters
         = end == CallEnd::KeyRefused || end == CallEnd::Exhausted || end == CallEnd::RateLimited;
-    const auto keys = m_config.providerKeys.find(m_plan.provider);
     const bool anotherKey = keyMatters && m_env.health != nullptr
-        && keys != m_config.providerKeys.end() && keys->second.size() > 1
+        && keysOf(m_config, m_plan.provider).size() > 1
         && !m_env.health->trouble(m_config, *m_provider, m_plan.modelName);
     if (!anotherKey) {
         m_excluded.insert(m_plan.model);

@@ -3,6 +3,7 @@
 #include "core/proxy/provider_health.h"
 
 #include "core/base/calendar.h"
+#include "core/proxy/provider_keys.h"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -52,13 +53,6 @@ std::string whyOf(const Health& health, HealthState state, TimeUs nowUs)
         break;
     }
     return out;
-}
-
-const std::vector<ProviderKey>& keysOf(const ProxyConfig& config, const std::string& provider)
-{
-    static const std::vector<ProviderKey> keyless(1);
-    const auto known = config.providerKeys.find(provider);
-    return known == config.providerKeys.end() || known->second.empty() ? keyless : known->second;
 }
 
 /// What an outcome says of the provider as a whole, of its model and of its key.

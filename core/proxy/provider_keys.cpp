@@ -4,11 +4,21 @@
 
 namespace headgate::proxy {
 
+const std::vector<ProviderKey>& keysOf(const ProxyConfig& config, const std::string& provider)
+{
+    static const std::vector<ProviderKey> keyless(1);
+    const auto known = config.providerKeys.find(provider);
+    return known == config.providerKeys.end() || known->second.empty() ? keyless : known->second;
+}
+
+bool hasKeys(const catalog::Provider& provider)
+{
+    return provider.hasKey || !provider.extraKeys.empty();
+}
+
 bool keysOutOfReach(const ProxyConfig& config, const catalog::Provider& provider)
 {
-    const auto known = config.providerKeys.find(provider.name);
-    const bool hasNone = known == config.providerKeys.end() || known->second.empty();
-    return hasNone && (provider.hasKey || !provider.extraKeys.empty());
+    return hasKeys(provider) && keysOf(config, provider.name).front().secret == nullptr;
 }
 
 } // namespace headgate::proxy

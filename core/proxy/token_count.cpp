@@ -117,7 +117,7 @@ const catalog::Provider* TokenCount::providerToAsk() const
     }
     const auto* provider = m_env.config->catalog.provider(m_model->provider);
     const bool speaks = provider != nullptr && provider->enabled && !provider->simulated
-        && (provider->hasKey || !provider->extraKeys.empty() || !provider->needsKey)
+        && (hasKeys(*provider) || !provider->needsKey)
         && upstreamDialectOf(*provider, m_request.path.dialect) == m_request.path.dialect;
     return speaks ? provider : nullptr;
 }
@@ -159,10 +159,7 @@ bool TokenCount::takeKey(const catalog::Provider& provider)
     if (keysOutOfReach(*m_env.config, provider)) {
         return false;
     }
-    const auto found = m_env.config->providerKeys.find(provider.name);
-    const bool known = found != m_env.config->providerKeys.end() && !found->second.empty();
-    const std::vector<ProviderKey> none(1);
-    const auto& keys = known ? found->second : none;
+    const auto& keys = keysOf(*m_env.config, provider.name);
     const auto isNew
         = [this](const ProviderKey& key) { return !m_tried.contains(key.fingerprint); };
     m_healthCall = {};
