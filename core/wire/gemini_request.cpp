@@ -284,10 +284,10 @@ void readSampling(Conversation& out, dom::Fields& config)
     out.topLogprobs = config.takeWhole("logprobs");
 }
 
-/// Takes a count that money depends on: what cannot be read as one is refused, not passed on.
 /// As many as Chat's "n" may be; Google itself makes fewer.
 constexpr std::int64_t candidatesMax = 128;
 
+/// Takes a count that money depends on: what cannot be read as one is refused, not passed on.
 Result<std::optional<std::int64_t>> takeCount(dom::Fields& config, const std::string& name)
 {
     const json::value* value = config.take(name);
